@@ -39,6 +39,11 @@ build: bin/tare ## bin/tare, one static file (the default)
 bin/tare: | deps
 	$(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o $@ .
 
+.PHONY: arm64
+arm64: | deps ## bin/tare-arm64, cross-compiled
+	@tests/deps.sh arm64
+	tests/arm64.sh $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/tare-arm64 .
+
 # With coverage counters; the tag makes the init stage save its own before execve.
 bin/tare-cover: | deps
 	$(GO) build $(BUILDFLAGS),tarecover -cover -covermode=atomic -coverpkg=./... -ldflags '$(LDFLAGS)' -o $@ .
@@ -112,4 +117,4 @@ clean: ## remove what was built
 .PHONY: help
 help:
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+(\/[a-z-]+)?:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+(\/[a-z-]+)?:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

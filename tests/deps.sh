@@ -3,7 +3,8 @@
 #   build   a C compiler, libseccomp's static library, Go
 #   test    what the tests run besides
 #   demo    busybox, for a root filesystem
-#   lint    shellcheck, C headers for arm64
+#   arm64   a C compiler for it
+#   lint    shellcheck, and what arm64 needs
 # It looks for files, asks apt only when one is missing, and prints nothing when
 # none is. Not as root, or without apt, it says what to install and fails.
 set -euo pipefail
@@ -47,9 +48,15 @@ need_demo() {
 	need busybox-static /bin/busybox
 }
 
+need_arm64() {
+	need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+	need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/lib/libc.a '/usr/lib/aarch64-linux-gnu/libc.a'
+}
+
 need_lint() {
 	need shellcheck shellcheck
 	need git git
+	need_arm64
 }
 
 # Debian stable's Go may be too old even to fetch another: then backports' is.
@@ -89,7 +96,7 @@ die() {
 
 for what in "$@"; do
 	case $what in
-	build | test | demo | lint) "need_$what" ;;
+	build | test | demo | arm64 | lint) "need_$what" ;;
 	*) die "unknown: $what" ;;
 	esac
 done

@@ -32,15 +32,7 @@ has_packages() { [[ -n $(cd "$1" && "$GO" list ./... 2>/dev/null) ]]; }
 
 vet() { (cd "$1" && "$GO" vet -tags "$tags" ./...); }
 
-# The packages that need no C compiler, as arm64 would build them.
-vet_arm64() {
-	local list
-	list=$(GOARCH=arm64 CGO_ENABLED=0 "$GO" list -e -tags "$tags" \
-		-f '{{if and (not .DepsErrors) (or .GoFiles .TestGoFiles .XTestGoFiles)}}{{.ImportPath}}{{end}}' ./...) || return
-	[[ -n $list ]] || { printf 'no package to look at\n'; return 1; }
-	# shellcheck disable=SC2086 # a list of import paths
-	GOARCH=arm64 CGO_ENABLED=0 "$GO" vet -tags "$tags" $list
-}
+vet_arm64() { tests/arm64.sh "$GO" vet -tags "$tags" ./...; }
 
 staticcheck() {
 	local bin=$PWD/out/tools/staticcheck
@@ -75,7 +67,5 @@ done
 check 'go vet for arm64' vet_arm64
 check shellcheck check_shell
 check "C, ${CC:-gcc}" check_c "${CC:-gcc}"
-if command -v aarch64-linux-gnu-gcc >/dev/null; then
-	check 'C, aarch64-linux-gnu-gcc' check_c aarch64-linux-gnu-gcc
-fi
+check 'C, arm64' check_c aarch64-linux-gnu-gcc
 exit "$bad"
