@@ -18,6 +18,7 @@ codename=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 # shellcheck disable=SC2016 # apt's own $(...)
 mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $codename" | sort -u | grep -v security | head -n 1)
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/tare-fresh.XXXXXX")
+chmod 755 "$root" # apt works as a user of its own
 
 cleanup() {
 	if [[ -n $keep ]]; then

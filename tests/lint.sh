@@ -9,11 +9,11 @@ GO=${GO:-go}
 tags=${TAGS:-netgo,osusergo}
 bad=0
 
-# check TITLE CMD...: quiet unless it fails or prints.
+# check TITLE CMD...: quiet unless it fails.
 check() {
 	local title=$1 out
 	shift
-	if out=$("$@" 2>&1) && [[ -z $out ]]; then
+	if out=$("$@" 2>&1); then
 		printf 'ok    %s\n' "$title"
 	else
 		printf 'FAIL  %s\n%s\n' "$title" "$out"
@@ -23,7 +23,11 @@ check() {
 
 files() { git ls-files -co --exclude-standard -- "$@" | while read -r f; do [[ ! -f $f ]] || printf '%s\n' "$f"; done; }
 
-check_gofmt() { files '*.go' | xargs -r gofmt -s -l; }
+check_gofmt() {
+	local unformatted
+	unformatted=$(files '*.go' | xargs -r gofmt -s -l)
+	[[ -z $unformatted ]] || { printf '%s\n' "$unformatted"; return 1; }
+}
 
 # Every module of the tree that has Go packages of its own.
 modules() { files '*go.mod' | xargs -rn1 dirname; }
