@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,8 @@ type Conn struct {
 	OnReport func(kind uint32, r *step.Report)
 	// OnFD is called with each descriptor that the init sends; it owns the file.
 	OnFD func(role byte, f *os.File) error
+	// ahead are the barriers that were released before the init arrived.
+	ahead []string
 }
 
 // Failure is what the init stage or the door could not do.
@@ -139,17 +142,34 @@ func (c *Conn) Await(ctx context.Context, name string) error {
 			if err != nil {
 				return err
 			}
-			if kind == step.MsgArrived {
-				if string(body) != name {
-					return fmt.Errorf("init stage is at barrier %q, expected %q", body, name)
-				}
-				return nil
+			if kind != step.MsgArrived || c.passed(string(body)) {
+				continue
 			}
+			if string(body) != name {
+				return fmt.Errorf("init stage is at barrier %q, expected %q", body, name)
+			}
+			return nil
 		}
 	})
 }
 
-// Release lets the init go on from the barrier name.
+// passed tells whether the barrier was released ahead, and forgets it.
+func (c *Conn) passed(name string) bool {
+	i := slices.Index(c.ahead, name)
+	if i < 0 {
+		return false
+	}
+	c.ahead = slices.Delete(c.ahead, i, i+1)
+	return true
+}
+
+// ReleaseAhead lets the init pass the barrier name whenever it arrives there.
+func (c *Conn) ReleaseAhead(name string) error {
+	c.ahead = append(c.ahead, name)
+	return c.Release(name)
+}
+
+// Release lets the init go on from the barrier name, at which Await has seen it.
 func (c *Conn) Release(name string) error {
 	_, err := c.f.Write(append(step.AppendHeader(nil, step.MsgGo, len(name)), name...))
 	return err

@@ -12,9 +12,10 @@ import (
 
 // The barriers of a create, in order. Which of them a plan has depends on the spec.
 const (
-	BarrierCgroup  = "cgroup"  // the init is in its cgroup: the cgroup namespace can be made
-	BarrierHooks   = "hooks"   // mounts are done: prestart and createRuntime hooks run
-	BarrierCreated = "created" // all is done but start; for exec: but execve
+	BarrierMade    = "cgroup made" // the cgroup's directories can be mounted
+	BarrierCgroup  = "cgroup"      // the init is in its cgroup: the cgroup namespace can be made
+	BarrierHooks   = "hooks"       // mounts are done: prestart and createRuntime hooks run
+	BarrierCreated = "created"     // all is done but start; for exec: but execve
 )
 
 // builder collects the two lists. ns holds the namespaces of the spec by type.
@@ -94,23 +95,22 @@ func (b *builder) joins(t specs.LinuxNamespaceType) bool {
 	return n != nil && n.Path != ""
 }
 
-// hostStart is what the host does before the init's work and besides it.
+// hostStart is what the host does before the init's work and beside it.
 //
-// The cgroup is made before the process, but for a manager that needs one (a scope of systemd). The
-// first write to a cgroup.procs waits for many milliseconds: it comes right after the clone, while
-// the init mounts. A process is born in its cgroup where one clone covers it.
+// A process is born in its cgroup where one clone covers that. Elsewhere the clone comes first, and
+// the cgroup is made while the init's Go runtime wakes up; then it is joined while the init mounts,
+// since the first write to a cgroup.procs may wait for many milliseconds.
 func (b *builder) hostStart() {
 	cg := &b.f.Cgroup
-	limits := func() {
-		b.host(&step.CgroupCreate{Path: b.o.CgroupPath, Place: step.At("linux.cgroupsPath")})
-		b.host(&step.CgroupLimits{Place: step.At("linux.resources")})
-	}
-	if !cg.Disabled && !cg.NeedsPID {
-		limits()
+	if !cg.Disabled && b.spawn.IntoCgroup {
+		b.makeCgroup()
 	}
 	b.host(b.spawn)
-	if !cg.Disabled && cg.NeedsPID {
-		limits()
+	if !cg.Disabled && !b.spawn.IntoCgroup {
+		b.makeCgroup()
+		if b.mountsCgroup1() {
+			b.host(&step.Release{Name: BarrierMade})
+		}
 	}
 	switch {
 	case cg.Disabled || cg.NoJoin || b.spawn.IntoCgroup:
@@ -127,13 +127,33 @@ func (b *builder) hostStart() {
 	b.netDevices()
 }
 
+func (b *builder) makeCgroup() {
+	b.host(&step.CgroupCreate{Path: b.o.CgroupPath, Place: step.At("linux.cgroupsPath")})
+	b.host(&step.CgroupLimits{Place: step.At("linux.resources")})
+}
+
+// mountsCgroup1 tells whether the init mounts directories of its cgroup that the host makes only after
+// the clone.
+func (b *builder) mountsCgroup1() bool {
+	if b.f.Cgroup.Disabled || b.spawn.IntoCgroup {
+		return false
+	}
+	for i := range b.s.Mounts {
+		if isCgroup(&b.s.Mounts[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // inCgroup makes sure that the init is in its cgroup before what follows.
 func (b *builder) inCgroup() {
 	born := b.spawn.IntoCgroup || b.f.Cgroup.Disabled || b.f.Cgroup.NoJoin
 	switch {
 	case born || b.met:
 	case b.joined:
-		b.meet(BarrierCgroup)
+		b.init(&step.Barrier{Name: BarrierCgroup})
+		b.host(&step.Release{Name: BarrierCgroup})
 	default:
 		b.meet(BarrierCgroup, &step.CgroupJoin{Phase: step.JoinLate})
 	}

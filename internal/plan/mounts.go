@@ -28,6 +28,7 @@ func (b *builder) rootfs() error {
 	b.init(&step.SetPropagation{Path: "/", Flags: flags, Place: step.At("linux.rootfsPropagation")})
 	b.init(&step.OpenRootfs{Path: b.o.Rootfs, Parent: unix.MS_PRIVATE, Place: step.At("root.path")})
 
+	made := !b.mountsCgroup1() // the init may use the cgroup's directories
 	cgroupNS := b.makes(specs.CgroupNamespace)
 	if cgroupNS && b.spawn.IntoCgroup {
 		b.cgroupNamespace()
@@ -35,19 +36,21 @@ func (b *builder) rootfs() error {
 	}
 	for i := range b.s.Mounts {
 		m := &b.s.Mounts[i]
-		if m.Type == "cgroup" || m.Type == "cgroup2" {
-			if o, _ := spec.ParseMountOptions(m.Options); !o.Bind() {
-				if cgroupNS {
-					b.cgroupNamespace()
-					cgroupNS = false
-				}
-				if err := b.cgroupMount(i, m); err != nil {
-					return err
-				}
-				continue
+		if !isCgroup(m) {
+			if err := b.mount(i, m); err != nil {
+				return err
 			}
+			continue
 		}
-		if err := b.mount(i, m); err != nil {
+		if !made {
+			b.init(&step.Barrier{Name: BarrierMade})
+			made = true
+		}
+		if cgroupNS {
+			b.cgroupNamespace()
+			cgroupNS = false
+		}
+		if err := b.cgroupMount(i, m); err != nil {
 			return err
 		}
 	}
@@ -58,6 +61,15 @@ func (b *builder) rootfs() error {
 		b.cgroupNamespace()
 	}
 	return nil
+}
+
+// isCgroup tells a mount of the container's cgroups from a bind of whatever.
+func isCgroup(m *specs.Mount) bool {
+	if m.Type != "cgroup" && m.Type != "cgroup2" {
+		return false
+	}
+	o, _ := spec.ParseMountOptions(m.Options)
+	return !o.Bind()
 }
 
 // cgroupNamespace is made once the init is where its root shall be (cgroup_namespaces(7)).
