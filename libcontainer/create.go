@@ -73,6 +73,9 @@ func (c *creation) close() {
 	if c.listener >= 0 {
 		unix.Close(c.listener)
 	}
+	if c.driver != nil {
+		c.driver.close()
+	}
 	if c.driver != nil && c.driver.child != nil {
 		c.driver.child.Conn.Close()
 		c.driver.child.Pidfd.Close()
@@ -162,13 +165,9 @@ func (c *creation) ready() error {
 	c.record.CreateDone = true
 	c.record.StdioNames = stdioNames(child.Pid)
 	if g := c.driver.rdtMade; g != nil {
-		c.record.IntelRdt = &state.IntelRdt{Group: g.Group, Own: g.Own, Mon: g.Mon}
+		c.record.IntelRdt = &state.IntelRdt{Group: g.Dir, Own: g.Own, Mon: g.Mon}
 	}
-	for _, s := range c.plan.Host {
-		if n, ok := s.(*step.NetDevice); ok {
-			c.record.NetDevices = append(c.record.NetDevices, n.Name)
-		}
-	}
+	c.record.NetDevices = c.driver.netNames
 	if err := c.dir.Save(c.record); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (c *Container) remove(ctx context.Context, l *loaded) error {
 		return err
 	}
 	if g := l.record.IntelRdt; g != nil {
-		if err := (&host.RdtGroup{Group: g.Group, Own: g.Own, Mon: g.Mon}).Remove(); err != nil {
+		if err := (&host.RdtGroup{Dir: g.Group, Own: g.Own, Mon: g.Mon}).Remove(); err != nil {
 			return err
 		}
 	}

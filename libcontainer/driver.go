@@ -42,6 +42,10 @@ type driver struct {
 	at      string   // the barrier at which the init was seen and waits
 	hooks   bool     // a hook has run
 	rdtMade *host.RdtGroup
+	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
+	// that their way back needs.
+	netNames []string
+	netns    []*os.File
 }
 
 // run carries the list out. When it fails with a process started, what the init itself says about the
@@ -100,11 +104,7 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 	case *step.OOMScore:
 		return host.OOMScore(d.child.Pid, s)
 	case *step.NetDevice:
-		back, err := host.NetDevice(s, d.child.Pid)
-		if back != nil {
-			d.undo.push(back)
-		}
-		return err
+		return d.netDevice(s)
 	case *step.HostHook:
 		d.hooks = true
 		return d.hook(ctx, s)
@@ -173,7 +173,7 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 		d.cgroup = os.NewFile(uintptr(fd), "cgroup")
 	}
 	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup,
-		MapHelpers: host.RunMapHelpers})
+		MapHelpers: func(pid int, uid, gid []step.IDMap) error { return host.RunMapHelpers(ctx, pid, uid, gid) }})
 	if err != nil {
 		return err
 	}
@@ -212,14 +212,49 @@ func (d *driver) release(s *step.Release) error {
 	return d.child.Conn.Release(s.Name)
 }
 
-func (d *driver) intelRdt() error {
-	g, back, err := host.IntelRdt(d.id, d.rdt, d.child.Pid)
-	if back != nil {
-		d.undo.push(back)
+// netDevice moves an interface into the network namespace that the init is in by now.
+func (d *driver) netDevice(s *step.NetDevice) error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", d.child.Pid))
+	if err != nil {
+		return err
 	}
-	d.rdtMade = g
-	return err
+	back, name, err := host.NetDevice(int(ns.Fd()), s)
+	if err != nil {
+		ns.Close()
+		return err
+	}
+	d.netNames = append(d.netNames, name)
+	d.netns = append(d.netns, ns)
+	d.undo.push(func() {
+		if err := back(); err != nil {
+			d.rt.warn("%s: %v", s.Where(), err)
+		}
+	})
+	return nil
 }
+
+func (d *driver) intelRdt() error {
+	root, err := host.ResctrlRoot()
+	if err != nil {
+		return err
+	}
+	r := &host.Rdt{Root: root, Container: d.id, CLOS: d.rdt.ClosID, L3: d.rdt.L3CacheSchema, MemBW: d.rdt.MemBwSchema,
+		Schemata: d.rdt.Schemata, Monitor: d.rdt.EnableMonitoring}
+	g, err := r.Create()
+	if err != nil {
+		return err
+	}
+	d.undo.push(func() {
+		if err := g.Remove(); err != nil {
+			d.rt.warn("linux.intelRdt: %v", err)
+		}
+	})
+	d.rdtMade = g
+	return g.Join(d.child.Pid)
+}
+
+// close closes what must be open as long as something may have to be taken back.
+func (d *driver) close() { closeFiles(d.netns) }
 
 func (d *driver) closeCgroup() {
 	if d.cgroup != nil {
