@@ -28,6 +28,10 @@ type Options struct {
 func Validate(s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
+	if s == nil {
+		c.fail(top, "", "no configuration")
+		return c.found
+	}
 	c.version(top.field("ociVersion"), s.Version)
 	if s.Process == nil {
 		c.fail(top.field("process"), "", "must not be empty")
@@ -49,6 +53,9 @@ func Validate(s *specs.Spec, opts Options) Findings {
 func ValidateProcess(p *specs.Process, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
+	if p == nil {
+		p = &specs.Process{}
+	}
 	c.process(top.field("process"), p)
 	return c.found
 }
@@ -57,6 +64,9 @@ func ValidateProcess(p *specs.Process, opts Options) Findings {
 // that s describes.
 func ValidateMounts(mounts []specs.Mount, s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
+	if s == nil {
+		s = &specs.Spec{}
+	}
 	var top *node
 	c.mounts(top.field("mounts"), mounts, s)
 	return c.found
@@ -67,7 +77,9 @@ func ValidateMounts(mounts []specs.Mount, s *specs.Spec, opts Options) Findings 
 func ValidateResources(r *specs.LinuxResources, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
-	c.resources(top.field("linux").field("resources"), r)
+	if r != nil {
+		c.resources(top.field("linux").field("resources"), r)
+	}
 	return c.found
 }
 
