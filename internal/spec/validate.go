@@ -37,6 +37,7 @@ func Validate(s *specs.Spec, opts Options) Findings {
 		c.fail(top.field("process"), "", "must not be empty")
 	} else {
 		c.process(top.field("process"), s.Process)
+		c.mappedUser(top.field("process").field("user"), &s.Process.User, s)
 	}
 	c.root(s)
 	c.names(s)
@@ -49,14 +50,18 @@ func Validate(s *specs.Spec, opts Options) Findings {
 	return c.found
 }
 
-// ValidateProcess judges a process document for exec.
-func ValidateProcess(p *specs.Process, opts Options) Findings {
+// ValidateProcess judges a process document for exec in the container that s
+// describes (nil: unknown).
+func ValidateProcess(p *specs.Process, s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
 	if p == nil {
 		p = &specs.Process{}
 	}
 	c.process(top.field("process"), p)
+	if s != nil {
+		c.mappedUser(top.field("process").field("user"), &p.User, s)
+	}
 	return c.found
 }
 
