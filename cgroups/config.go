@@ -69,7 +69,7 @@ func (c Config) Clone() Config {
 
 // Check returns an error for a Config that no manager may work on: one read
 // from a damaged file could otherwise point at the root or out of its mount.
-func (c *Config) Check() error {
+func (c Config) Check() error {
 	if c.Kind == Disabled {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (d *Dir) check() error {
 }
 
 // Mode returns the mode that the Dirs amount to.
-func (c *Config) Mode() Mode {
+func (c Config) Mode() Mode {
 	var mode Mode
 	for i := range c.Dirs {
 		if c.Dirs[i].Version == 2 {
@@ -123,7 +123,7 @@ func (c *Config) Mode() Mode {
 
 // Paths maps each v1 controller, named hierarchy ("name=systemd") and, under
 // "", the unified hierarchy, to the absolute path of the cgroup.
-func (c *Config) Paths() map[string]string {
+func (c Config) Paths() map[string]string {
 	m := make(map[string]string, len(c.Dirs)+2)
 	for i := range c.Dirs {
 		d := &c.Dirs[i]
@@ -138,7 +138,7 @@ func (c *Config) Paths() map[string]string {
 }
 
 // Unified returns the cgroup2 directory, or "".
-func (c *Config) Unified() string {
+func (c Config) Unified() string {
 	for i := range c.Dirs {
 		if c.Dirs[i].Version == 2 {
 			return c.Dirs[i].Path

@@ -69,3 +69,12 @@ func SwapMax(limit, swap int64) (value int64, set bool, err error) {
 	}
 	return swap - limit, true, nil
 }
+
+// CheckBurst returns an error if burst is above a positive quota: neither
+// version takes it (config-linux.md, "CPU").
+func CheckBurst(burst *uint64, quota *int64) error {
+	if burst != nil && quota != nil && *quota > 0 && *burst > uint64(*quota) {
+		return fmt.Errorf("linux.resources.cpu.burst: %d is above the quota %d", *burst, *quota)
+	}
+	return nil
+}

@@ -36,6 +36,8 @@ type CreateOptions struct {
 type Manager interface {
 	// Config describes the cgroup. It is constant from the constructor on.
 	Config() Config
+	// Paths is Config().Paths().
+	Paths() map[string]string
 	// NeedsPID reports whether Create needs CreateOptions.PID.
 	NeedsPID() bool
 

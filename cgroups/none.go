@@ -20,6 +20,9 @@ func unsupported(what string) error {
 // Config returns the Config of a disabled manager.
 func (None) Config() Config { return Config{Kind: Disabled} }
 
+// Paths is empty.
+func (None) Paths() map[string]string { return nil }
+
 // NeedsPID is false.
 func (None) NeedsPID() bool { return false }
 

@@ -29,6 +29,9 @@ func isCPUSet(r *specs.LinuxResources) bool {
 }
 
 func (m *Manager) setCPU(d *cgroups.Dir, r *specs.LinuxResources) error {
+	if err := cgroups.CheckBurst(r.CPU.Burst, r.CPU.Quota); err != nil {
+		return err
+	}
 	if err := m.setRealtime(d, r.CPU); err != nil {
 		return err
 	}

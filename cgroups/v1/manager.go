@@ -62,6 +62,9 @@ func New(c cgroups.Config) (*Manager, error) {
 // Config describes the cgroup.
 func (m *Manager) Config() cgroups.Config { return m.config.Clone() }
 
+// Paths maps controllers to directories: see cgroups.Config.
+func (m *Manager) Paths() map[string]string { return m.config.Paths() }
+
 // NeedsPID is false.
 func (m *Manager) NeedsPID() bool { return false }
 

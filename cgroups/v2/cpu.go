@@ -25,6 +25,9 @@ func set[T int64 | uint64](v *T) bool { return v != nil && *v != 0 }
 
 func setCPU(dir string, r *specs.LinuxResources) error {
 	c := r.CPU
+	if err := cgroups.CheckBurst(c.Burst, c.Quota); err != nil {
+		return err
+	}
 	if err := setIdleWeight(dir, c); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func NewBeside(c cgroups.Config) (*Manager, error) {
 // Config describes the cgroup.
 func (m *Manager) Config() cgroups.Config { return m.config.Clone() }
 
+// Paths maps controllers to directories: see cgroups.Config.
+func (m *Manager) Paths() map[string]string { return m.config.Paths() }
+
 // NeedsPID is false.
 func (m *Manager) NeedsPID() bool { return false }
 
@@ -67,6 +70,11 @@ func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) (err erro
 			err = errors.Join(err, m.Undo(ctx))
 		}
 	}()
+	if o.Resources != nil {
+		if err := checkUnified(o.Resources.Unified); err != nil {
+			return err
+		}
+	}
 	base, path := m.mount, m.dir[len(m.mount):]
 	m.made, err = ctl.MkdirAll(base, path, nil)
 	if err != nil {

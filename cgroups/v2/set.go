@@ -44,6 +44,9 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 // SetOnly applies the parts of r whose controllers are in only (nil: all),
 // and the unified values. Beside v1 hierarchies, which have the others.
 func (m *Manager) SetOnly(r *specs.LinuxResources, only func(controller string) bool) error {
+	if err := checkUnified(r.Unified); err != nil {
+		return err
+	}
 	var todo []step
 	var need []Need
 	for _, s := range steps() {
