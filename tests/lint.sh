@@ -29,10 +29,14 @@ check_gofmt() {
 	[[ -z $unformatted ]] || { printf '%s\n' "$unformatted"; return 1; }
 }
 
-# Every module of the tree that has Go packages of its own.
+# Every module of the tree; some only pin tools. (A list that fails is vet's to show.)
 modules() { files '*go.mod' | xargs -rn1 dirname; }
 
-has_packages() { [[ -n $(cd "$1" && "$GO" list ./... 2>/dev/null) ]]; }
+has_packages() {
+	local list
+	list=$(cd "$1" && "$GO" list ./... 2>/dev/null) || return 0
+	[[ -n $list ]]
+}
 
 vet() { (cd "$1" && "$GO" vet -tags "$tags" ./...); }
 
