@@ -39,14 +39,19 @@ need_go() {
 	[[ $version =~ go1\.([0-9]+) && ${BASH_REMATCH[1]} -ge 21 ]] || packages+=(golang-go)
 }
 
+# Debian's package busybox has a dynamic one, of no use in an empty root.
+need_busybox() {
+	local path
+	path=$(command -v busybox) || path=
+	if [[ -z $path ]] || ldd "$path" >/dev/null 2>&1; then packages+=(busybox-static); fi
+}
+
 need_test() {
-	need busybox-static /bin/busybox
+	need_busybox
 	need git git
 }
 
-need_demo() {
-	need busybox-static /bin/busybox
-}
+need_demo() { need_busybox; }
 
 need_arm64() {
 	need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc

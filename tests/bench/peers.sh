@@ -83,6 +83,7 @@ cmd_make() {
 	local m
 	m=$(missing)
 	if [ -n "$m" ]; then
+		# shellcheck disable=SC2086 # a list of packages
 		# in the private namespace: maintainer scripts may want /proc and /dev.  A mirror that is a
 		# snapshot has release files past their date.
 		"$self" in sh -c 'export DEBIAN_FRONTEND=noninteractive

@@ -8,7 +8,7 @@
 # for the first time (PEERS_ROOT keeps the root for the next).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-tare= json=
+tare='' json=''
 n=$#
 while [ "$n" -gt 0 ]; do
 	a=$1

@@ -39,6 +39,8 @@ build() {
 	local path dir bin
 	rm -rf "$bins"
 	mkdir -p "$bins"
+	# What the integration tests run in their containers: there is no Go in the guest.
+	CGO_ENABLED=0 "$GO" build -trimpath -ldflags '-s -w' -o "$bins/testprog" ./integration/testprog
 	while read -r path dir; do
 		bin=$bins/${path//\//_}.test
 		"$GO" test -c -tags "$tags" -ldflags '-s -w -linkmode external -extldflags "-static"' -o "$bin" "$path"
@@ -52,7 +54,7 @@ run_in() {
 	shift 2
 	while read -r path dir bin; do
 		"$GO" tool test2json -t -p "$path@$name" "$guest" run -C "/tare$dir" \
-			-e TARE_BINARY=/tare/bin/tare -e "TARE_GUEST=$name" \
+			-e TARE_BIN=/tare/bin/tare -e TESTPROG=/tare/out/guest/testprog \
 			"$bin" -test.v=test2json -test.timeout "$((GUEST_TIMEOUT - 10))s" "$@" </dev/null || true
 	done <<<"$list" | "$report" -live -save "$out/guest-$name.json" || true
 }
