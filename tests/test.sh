@@ -20,7 +20,7 @@ have_tests() { [[ -n $("$GO" list -tags "$tags" -f '{{join .TestGoFiles ""}}{{jo
 
 # The race detector starts threads before main, which the init stage's door
 # (nsenter) must not find: it and what re-executes it go without.
-unit_packages() { "$GO" list -tags "$tags" ./... | grep -v '/integration'; }
+unit_packages() { "$GO" list -e -tags "$tags" ./... | grep -v '/integration'; }
 no_race='/nsenter$|/libcontainer$|^tare$'
 
 lane_unit() {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printPackage says how one package ended, with its failures in full. A package
+// printPackage says how one package ended and names what failed. A package
 // without tests is left out.
 func printPackage(w io.Writer, p *pkg) {
 	n := p.tally()
@@ -22,7 +22,9 @@ func printPackage(w io.Writer, p *pkg) {
 		fmt.Fprintf(w, ", %d skipped", n.skipped)
 	}
 	fmt.Fprintln(w)
-	printFailures(w, p)
+	for _, t := range p.failures() {
+		fmt.Fprintf(w, "     FAIL %s\n", t.name)
+	}
 }
 
 func printFailures(w io.Writer, p *pkg) {
