@@ -85,6 +85,11 @@ test-integration: bin/tare ## bin/tare driven on this machine (as root, for most
 	@tests/deps.sh test
 	@tests/test.sh integration
 
+.PHONY: test-arm64
+test-arm64: | deps ## unit tests of the pure packages, compiled for arm64 and emulated
+	@tests/deps.sh arm64
+	@tests/test.sh arm64
+
 .PHONY: cover
 cover: bin/tare-cover ## the integration tests again, with coverage by package
 	@tests/deps.sh test

@@ -3,6 +3,7 @@
 # closes with one report over all of them: skips and why, packages, failures, total.
 #   unit          every package but integration, with the race detector where it can
 #   integration   bin/tare driven for real on this machine
+#   arm64         the packages that make no process or namespace, emulated
 #   cover         the same tests with bin/tare-cover, and what they covered
 # The streams of `go test -json` stay in out/test/LANE.json.
 set -euo pipefail
@@ -34,6 +35,17 @@ lane_unit() {
 			"$GO" test -json -tags "$tags" $(grep -E "$no_race" <<<"$pkgs") 2>&1 || true
 		fi
 	} | live unit
+}
+
+# What depends on numbers and layouts, and needs no system call that the emulator lacks.
+arm64_packages=(./seccomp ./internal/plan ./internal/proc ./internal/spec ./internal/state ./internal/step ./internal/sys)
+
+lane_arm64() {
+	local pkgs
+	pkgs=$("$GO" list -e -tags "$tags" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "${arm64_packages[@]}" 2>/dev/null)
+	# shellcheck disable=SC2086 # a list of import paths
+	tests/arm64.sh "$GO" test -json -exec qemu-aarch64-static -tags "$tags" \
+		-ldflags '-linkmode external -extldflags "-static"' $pkgs 2>&1 | live arm64
 }
 
 # integration BINARY LANE

@@ -53,7 +53,7 @@ run_in() {
 	local list=$1 name=$2 path dir bin
 	shift 2
 	while read -r path dir bin; do
-		"$GO" tool test2json -t -p "$path@$name" "$guest" run -C "/tare$dir" \
+		"$GO" tool test2json -t -p "$path" "$guest" run -C "/tare$dir" \
 			-e TARE_BIN=/tare/bin/tare -e TESTPROG=/tare/out/guest/testprog \
 			"$bin" -test.v=test2json -test.timeout "$((GUEST_TIMEOUT - 10))s" "$@" </dev/null || true
 	done <<<"$list" | "$report" -live -save "$out/guest-$name.json" || true

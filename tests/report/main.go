@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 func main() {
@@ -66,6 +68,7 @@ func readFile(res *results, name string) error {
 		return err
 	}
 	defer f.Close()
+	res.lane = strings.TrimSuffix(filepath.Base(name), ".json")
 	if err := res.read(f); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
