@@ -84,6 +84,7 @@ cmd_make() {
 	local m
 	m=$(missing)
 	if [ -n "$m" ]; then
+		# shellcheck disable=SC2086 # a list of packages
 		# in the private namespace: maintainer scripts may want /proc and /dev.  A mirror that is a
 		# snapshot has release files past their date.
 		# shellcheck disable=SC2016,SC2086 # the inner shell's own $@; $m is a list of words
