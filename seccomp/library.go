@@ -74,13 +74,11 @@ func mergeArch(all *sc.ScmpFilter, p *profile, i int, native sc.ScmpArch) error 
 func addRules(f *sc.ScmpFilter, p *profile, i int) error {
 	for j := range p.rules {
 		r := &p.rules[j]
-		if !r.call.inLib || !p.libraryTakes(r, i) {
+		if !p.libraryTakes(r, i) {
 			continue
 		}
-		err := f.AddRule(sc.ScmpSyscall(r.call.lib), libraryAction(r.value))
-		// Of two rules for one call the first one stands. libseccomp says so
-		// only for those it folds into socketcall or ipc.
-		if err != nil && !errors.Is(err, unix.EEXIST) {
+		// Of two rules for one call libseccomp keeps the first.
+		if err := f.AddRule(sc.ScmpSyscall(r.call.lib), libraryAction(r.value)); err != nil {
 			return fmt.Errorf("%s: seccomp_rule_add %q: %w", r.path, r.call.name, err)
 		}
 	}

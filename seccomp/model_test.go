@@ -60,7 +60,7 @@ func x32Table(amd64 map[string]uint32) map[string]uint32 {
 		"io_setup": x32Bit + 543, "sendmsg": x32Bit + 518, "recvmmsg": x32Bit + 537, "sendmmsg": x32Bit + 538}
 	for name, nr := range amd64 {
 		switch name {
-		case "uprobe", "uretprobe", "map_shadow_stack", "modify_ldt", "rt_sigaction", "ioctl", "readv", "writev":
+		case "uprobe", "uretprobe", "map_shadow_stack", "rt_sigaction", "ioctl", "readv", "writev":
 		default:
 			if _, ok := table[name]; !ok {
 				table[name] = x32Bit + nr

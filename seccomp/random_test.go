@@ -18,7 +18,7 @@ var pool = []string{
 	"sync", "fsync", "mount", "umount2", "sethostname", "unshare", "bpf", "userfaultfd",
 	"memfd_create", "copy_file_range", "pidfd_open", "openat2", "close_range", "landlock_add_rule",
 	"quotactl_fd", "process_madvise", "mount_setattr", "io_uring_setup", "rseq", "fsmount",
-	"socket", "connect", "accept", "sendmsg", "recvmmsg", "sendmmsg", "semop", "semget", "shmat",
+	"socket", "connect", "accept", "sendmsg", "recvmmsg", "sendmmsg", "semop", "semget", "shmat", "ipc", "socketcall",
 }
 
 var words = []uint64{0, 1, 2, 5, 0x7f, 0xffffffff, 0x100000000, 0x100000002, 0x7e020000, 0xffffffff00000000, 1 << 63, ^uint64(0)}
