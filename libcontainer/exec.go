@@ -112,6 +112,9 @@ func (e *execution) prepare() error {
 		}
 		return err
 	}
+	if e.spec, err = e.l.spec(); err != nil {
+		return err
+	}
 	if err := e.checkProcess(); err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (e *execution) checkProcess() error {
 	if p == nil {
 		return errors.New("process: must be given")
 	}
-	found := spec.ValidateProcess(p, spec.Options{Rootless: os.Geteuid() != 0})
+	found := spec.ValidateProcess(p, e.spec, spec.Options{Rootless: os.Geteuid() != 0})
 	for _, w := range found.Warnings() {
 		e.c.rt.warn("%s", w)
 	}
@@ -153,10 +156,6 @@ func (e *execution) checkProcess() error {
 
 func (e *execution) makePlan() error {
 	rt := e.c.rt
-	var err error
-	if e.spec, err = e.l.spec(); err != nil {
-		return err
-	}
 	f, err := facts.GatherExec(plan.Needs{LSM: e.o.Process.ApparmorProfile != "" || e.o.Process.SelinuxLabel != ""}, e.l.record.Pid)
 	if err != nil {
 		return err
