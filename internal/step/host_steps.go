@@ -42,8 +42,7 @@ const (
 // Join is a namespace that the door enters.
 type Join struct {
 	Types uint64 // CLONE_NEW* bit; several for a pidfd
-	Path  string // what to open, for people and errors
-	FD    FD     // filled table entry
+	Path  string // the namespace's file, which the host opens for it
 }
 
 // IDMap is a line of /proc/PID/uid_map.

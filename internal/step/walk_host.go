@@ -111,7 +111,6 @@ func walkJoins(w walker, v *[]Join) {
 		j := &(*v)[i]
 		w.bits("types", &j.Types, nsName)
 		w.str("path", &j.Path)
-		w.fd("fd", &j.FD)
 	})
 }
 
