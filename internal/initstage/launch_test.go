@@ -161,6 +161,7 @@ func text(r *step.Report) string {
 func (j *job) finish() (*seen, []string) {
 	j.t.Helper()
 	var warnings []string
+	arrived := false
 	for {
 		m, ok := j.recv()
 		if !ok {
@@ -170,6 +171,11 @@ func (j *job) finish() (*seen, []string) {
 		case step.MsgWarning:
 			warnings = append(warnings, m.report(j.t).Text)
 		case step.MsgLog:
+		case step.MsgArrived:
+			if string(m.payload) != step.ArrivedExec {
+				j.t.Fatalf("arrived at %q", m.payload)
+			}
+			arrived = true
 		case step.MsgFD:
 			for _, f := range m.fds {
 				syscall.Close(f)
@@ -177,6 +183,9 @@ func (j *job) finish() (*seen, []string) {
 		default:
 			j.t.Fatalf("message %d: %s", m.kind, text(m.report(j.t)))
 		}
+	}
+	if !arrived {
+		j.t.Error("the end of the stream was not announced")
 	}
 	return j.result(), warnings
 }
