@@ -19,16 +19,15 @@ const testClone = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEW
 
 // job is one run of the init stage.
 type job struct {
-	t      *testing.T
-	clone  uintptr
-	maps   bool // a user namespace, 0 is us
-	steps  []step.Step
-	fds    []int
-	env    []string
-	debug  bool
-	files  []*os.File // 0-2; default: null, pipe, stderr
-	setup  func()
-	chroot string
+	t     *testing.T
+	clone uintptr
+	maps  bool // a user namespace, 0 is us
+	steps []step.Step
+	fds   []int
+	env   []string
+	debug bool
+	files []*os.File // 0-2; default: null, pipe, stderr
+	raw   []byte     // sent instead of a plan
 
 	cmd    *os.Process
 	conn   *os.File
@@ -90,6 +89,12 @@ func (j *job) start() {
 	}
 	cmd := j.cmd
 	t.Cleanup(func() { cmd.Kill(); cmd.Wait(); j.conn.Close(); r.Close() })
+	if j.raw != nil {
+		if err := sys.SendAll(int(j.conn.Fd()), j.raw, nil); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	req := &step.Request{Debug: j.debug, Steps: j.steps}
 	if len(j.fds) > 0 {
 		j.send(step.MsgFDs, nil, j.fds)
