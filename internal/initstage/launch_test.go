@@ -114,8 +114,14 @@ func (j *job) send(kind uint32, payload []byte, fds []int) {
 func recv(t *testing.T, conn int) (m message, ok bool) {
 	t.Helper()
 	fds := []sys.PollFD{{FD: int32(conn), Events: sys.POLLIN}}
-	if n, err := sys.Poll(fds, int64(20*time.Second)); err != nil || n == 0 {
-		t.Fatal("no message within 20 s", err)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		n, err := sys.Poll(fds, int64(time.Second))
+		if err != nil || n == 0 && time.Now().After(deadline) {
+			t.Fatal("no message within 20 s", err)
+		}
+		if n > 0 {
+			break
+		}
 	}
 	head := make([]byte, step.HeaderSize)
 	n, got, err := sys.RecvFDs(conn, head, 8)
@@ -233,6 +239,30 @@ func (j *job) failure() *step.Report {
 	}
 }
 
+// openDirs makes a directory reachable for everybody.
+func openDirs(p string) {
+	for ; p != "/" && p != "/tmp"; p = filepath.Dir(p) {
+		os.Chmod(p, 0o755)
+	}
+}
+
+// public is plan plain with a program that every user can reach.
+func public(t *testing.T, args ...string) []step.Step {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(t.TempDir(), "probe")
+	if err := os.WriteFile(exe, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	openDirs(filepath.Dir(exe))
+	steps := plain(args...)
+	steps[0].(*step.FindExec).Name = exe
+	return steps
+}
+
 // bundle makes a rootfs with /bin/probe bound into it by a step.
 func bundle(t *testing.T) (rootfs string, steps []step.Step) {
 	t.Helper()
@@ -240,9 +270,7 @@ func bundle(t *testing.T) (rootfs string, steps []step.Step) {
 	if err := os.Mkdir(rootfs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for p := rootfs; p != "/" && p != "/tmp"; p = filepath.Dir(p) {
-		os.Chmod(p, 0o755)
-	}
+	openDirs(rootfs)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

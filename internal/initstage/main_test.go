@@ -47,6 +47,7 @@ type seen struct {
 	Limits             string
 	Read               map[string]string
 	Winsize            string
+	Sched              [3]int
 	Wrote              map[string]string
 }
 
@@ -65,8 +66,11 @@ func probe() {
 	s.Groups, _ = os.Getgroups()
 	s.Cwd, _ = syscall.Getwd()
 	s.Hostname, _ = os.Hostname()
-	sid, _, _ := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
+	sid, _, errno := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
 	s.SID = int(sid)
+	if errno != 0 {
+		s.SID = -int(errno)
+	}
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, l := range strings.Split(string(status), "\n") {
 		k, v, _ := strings.Cut(l, ":")
@@ -110,6 +114,8 @@ func probe() {
 			if err != nil {
 				s.Read[arg] = err.Error()
 			}
+		case "sched":
+			s.Sched = sched()
 		case "exit":
 			n, _ := strconv.Atoi(path)
 			defer os.Exit(n)
