@@ -34,10 +34,14 @@ func (l *lane) exec(e *step.Exec) error {
 	return execError(l.prog.name, l.prog.image.Exec())
 }
 
-// nextIsExec tells whether the step after the present one is Exec.
-func (l *lane) nextIsExec() bool {
-	next := l.index + 1
-	return next < len(l.req.Steps) && l.req.Steps[next].Kind() == step.KindExec
+// filterIsLast tells whether nothing but capabilities stands between the present step and Exec.
+func (l *lane) filterIsLast() bool {
+	for _, s := range l.req.Steps[l.index+1:] {
+		if k := s.Kind(); k != step.KindCaps {
+			return k == step.KindExec
+		}
+	}
+	return false
 }
 
 // getReady undoes what the Go runtime and we did to the process and that execve would pass on.
@@ -52,6 +56,7 @@ func (l *lane) getReady() {
 	l.restoreNofile()
 	sys.ResetSignals()
 	closeOnExec(uint(firstFD + l.placed))
+	l.send(step.MsgArrived, []byte(step.ArrivedExec), nil)
 }
 
 // restoreNofile gives back the soft limit that the Go runtime raised to hard-1 at its start, unless
