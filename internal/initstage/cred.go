@@ -157,6 +157,9 @@ func (l *lane) seccomp(s *step.Seccomp) error {
 	if l.nearExec() {
 		l.getReady()
 	}
+	if err := mayFilter(); err != nil {
+		return err
+	}
 	listener, err := sys.SetSeccomp(s.Filter, flags)
 	if err != nil {
 		return err
@@ -166,4 +169,16 @@ func (l *lane) seccomp(s *step.Seccomp) error {
 		listener.Close()
 	}
 	return err
+}
+
+// mayFilter makes CAP_SYS_ADMIN effective for a process that the plan has let keep it for this: without
+// no_new_privs the kernel asks for it. The Caps step that follows takes it away.
+func mayFilter() error {
+	const sysAdmin = 1 << 21
+	now, err := sys.Capget()
+	if err != nil || now.Permitted&sysAdmin == 0 || now.Effective&sysAdmin != 0 {
+		return err
+	}
+	now.Effective |= sysAdmin
+	return sys.Capset(now)
 }
