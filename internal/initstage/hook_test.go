@@ -34,9 +34,8 @@ func TestHookGetsStateAndEnvironment(t *testing.T) {
 	h := hookStep(script(t, `{ cat; echo; echo "$0|$1|$X|$PWD|$(umask)"; env | wc -l; ls /proc/self/fd | tr '\n' ' '; } > `+out), "one")
 	h.Dir = "/usr"
 	j := &job{t: t, clone: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, steps: append([]step.Step{h}, plain()...)}
-	old := syscall.Umask(0o31)
+	j.env = []string{"TEST_UMASK=031"}
 	j.start()
-	syscall.Umask(old)
 	j.finish()
 	got, err := os.ReadFile(out)
 	if err != nil {

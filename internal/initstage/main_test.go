@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 			nofile[0], _ = strconv.ParseUint(soft, 10, 64)
 			nofile[1], _ = strconv.ParseUint(hard, 10, 64)
 		}
+		if s := os.Getenv("TEST_UMASK"); s != "" {
+			mask, _ := strconv.ParseUint(s, 8, 32)
+			syscall.Umask(int(mask))
+		}
 		runtime.LockOSThread()
 		initstage.Main(step.SocketFD, nofile)
 	case "probe", "/bin/probe", "./probe":
@@ -114,6 +118,8 @@ func probe() {
 			if err != nil {
 				s.Read[arg] = err.Error()
 			}
+		case "tty":
+			s.Winsize = ttyFacts()
 		case "sched":
 			s.Sched = sched()
 		case "exit":
