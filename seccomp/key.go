@@ -17,7 +17,7 @@ const codeVersion = 1
 // fixed order, each with its length, so that no two inputs look the same.
 // Flags and listener are no part of the filter.
 func cacheKey(s *specs.LinuxSeccomp, failUnknown bool) []byte {
-	var k keyWriter
+	k := keyWriter{b: make([]byte, 0, 16<<10)} // a default profile has 8 KiB
 	k.text("tare seccomp filter")
 	k.number(codeVersion)
 	k.number(tableVersion)
