@@ -237,7 +237,7 @@ func TestCodeVersion(t *testing.T) {
 	h := fnv.New64a()
 	h.Write(encode(compiled(t, &s)))
 	got := fmt.Sprintf("%d.%d %x", codeVersion, tableVersion, h.Sum64())
-	if want := "1.1 5ddbf1d49e0480b6"; got != want {
+	if want := "2.1 5530d746b2c43d9d"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

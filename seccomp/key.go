@@ -11,7 +11,7 @@ import (
 
 // codeVersion changes whenever the same profile would be compiled to other
 // instructions; it is part of the cache key. A test notices.
-const codeVersion = 1
+const codeVersion = 2
 
 // cacheKey serialises everything that the compiled filter depends on: fields in
 // fixed order, each with its length, so that no two inputs look the same.
