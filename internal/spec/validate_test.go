@@ -213,3 +213,10 @@ func TestWarningsAreNoError(t *testing.T) {
 		t.Errorf("warnings %q", got)
 	}
 }
+
+func TestLongValue(t *testing.T) {
+	f := Finding{Path: "p", Value: strings.Repeat("\n", 1<<16), Reason: "r"}
+	if text := f.String(); len(text) > 500 || !strings.HasSuffix(text, `...": r`) {
+		t.Errorf("finding of %d bytes", len(text))
+	}
+}
