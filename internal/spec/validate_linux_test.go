@@ -81,6 +81,9 @@ func TestValidateLinux(t *testing.T) {
 		{name: "rdt bad", change: l(func(l *specs.Linux) {
 			l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "..", L3CacheSchema: "x", MemBwSchema: "0=20", Schemata: []string{"a\nb"}}
 		}), want: []string{"linux.intelRdt.closID", "~linux.intelRdt.l3CacheSchema", "linux.intelRdt.memBwSchema", "linux.intelRdt.schemata[0]"}},
+		{name: "rdt lines", change: l(func(l *specs.Linux) {
+			l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "a\n", L3CacheSchema: "L3:0=f\n", MemBwSchema: "MB:0=20\nMB:1=20"}
+		}), want: []string{"linux.intelRdt.closID", "linux.intelRdt.l3CacheSchema", "linux.intelRdt.memBwSchema"}},
 		{name: "rdt slash", change: l(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "a/b"} }), want: []string{"linux.intelRdt.closID"}},
 		{name: "rdt reserved", change: l(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "info"} }), want: []string{"linux.intelRdt.closID"}},
 		{name: "memory policy", change: l(func(l *specs.Linux) {
@@ -199,11 +202,12 @@ func TestValidateResources(t *testing.T) {
 			Weight: ptr(uint16(10)), LeafWeight: ptr(uint16(0)), WeightDevice: []specs.LinuxWeightDevice{{Weight: ptr(uint16(1000))}}}})},
 		{name: "block bad", change: res(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
 			Weight: ptr(uint16(9)), LeafWeight: ptr(uint16(1001)),
-			WeightDevice:            []specs.LinuxWeightDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: -1}, LeafWeight: ptr(uint16(1))}},
+			WeightDevice:            []specs.LinuxWeightDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: -1}, Weight: ptr(uint16(1001)), LeafWeight: ptr(uint16(1))}},
 			ThrottleWriteIOPSDevice: []specs.LinuxThrottleDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Minor: -1}}},
 		}}), want: []string{
 			"linux.resources.blockIO.weight", "linux.resources.blockIO.leafWeight", "linux.resources.blockIO.weightDevice[0]",
-			"linux.resources.blockIO.weightDevice[1].major", "linux.resources.blockIO.weightDevice[1].leafWeight",
+			"linux.resources.blockIO.weightDevice[1].major", "linux.resources.blockIO.weightDevice[1].weight",
+			"linux.resources.blockIO.weightDevice[1].leafWeight",
 			"linux.resources.blockIO.throttleWriteIOPSDevice[1].minor",
 		}},
 		{name: "huge pages", change: res(specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{

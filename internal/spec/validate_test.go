@@ -137,11 +137,11 @@ func TestValidateProcess(t *testing.T) {
 		{name: "capabilities", change: p(func(p *specs.Process) {
 			p.Capabilities = &specs.LinuxCapabilities{
 				Bounding: []string{"CAP_NOPE", "CAP_CHOWN"}, Effective: []string{"CAP_KILL", "CAP_CHOWN"}, Permitted: []string{"CAP_KILL", "cap_chown"},
-				Inheritable: []string{"CAP_FOWNER"}, Ambient: []string{"CAP_KILL"},
+				Inheritable: []string{"CAP_FOWNER", "CAP_NONE"}, Ambient: []string{"CAP_KILL"},
 			}
 		}), want: []string{
 			"~process.capabilities.bounding[0]", "~process.capabilities.effective[1]",
-			"~process.capabilities.permitted[1]", "~process.capabilities.ambient[0]",
+			"~process.capabilities.inheritable[1]", "~process.capabilities.permitted[1]", "~process.capabilities.ambient[0]",
 		}},
 		{name: "rlimits", change: p(func(p *specs.Process) {
 			p.Rlimits = []specs.POSIXRlimit{
