@@ -140,8 +140,8 @@ func TestValidateProcess(t *testing.T) {
 				Inheritable: []string{"CAP_FOWNER", "CAP_NONE"}, Ambient: []string{"CAP_KILL"},
 			}
 		}), want: []string{
-			"~process.capabilities.bounding[0]", "~process.capabilities.effective[1]",
-			"~process.capabilities.inheritable[1]", "~process.capabilities.permitted[1]", "~process.capabilities.ambient[0]",
+			"~process.capabilities.bounding", "~process.capabilities.effective",
+			"~process.capabilities.inheritable", "~process.capabilities.permitted", "~process.capabilities.ambient",
 		}},
 		{name: "rlimits", change: p(func(p *specs.Process) {
 			p.Rlimits = []specs.POSIXRlimit{
@@ -203,12 +203,12 @@ func TestValidateExec(t *testing.T) {
 
 func TestWarningsAreNoError(t *testing.T) {
 	s := Sample(SampleOptions{})
-	s.Process.Capabilities.Bounding = []string{"CAP_X"}
+	s.Process.Capabilities.Bounding = []string{"CAP_X", "CAP_KILL", "CAP_Y"}
 	found := Validate(s, Options{})
 	if err := found.Err(); err != nil {
 		t.Error(err)
 	}
-	want := []string{`process.capabilities.bounding[0] "CAP_X": unknown capability, ignored`}
+	want := []string{`process.capabilities.bounding "CAP_X CAP_Y": unknown, ignored`}
 	if got := found.Warnings(); !slices.Equal(got, want) {
 		t.Errorf("warnings %q", got)
 	}
