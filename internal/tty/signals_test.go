@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"os/signal"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,24 +27,30 @@ func TestForward(t *testing.T) {
 		}
 		return r.Text()
 	}
-	if got := next(); got != "ready" {
-		t.Fatal(got)
+	expect := func(want string) {
+		t.Helper()
+		if got := next(); got != want {
+			t.Fatalf("%q instead of %q", got, want)
+		}
 	}
-	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGHUP, unix.SIGWINCH, unix.SIGUSR1, unix.SIGTSTP, unix.SIGCHLD, unix.SIGURG, unix.SIGQUIT, unix.SIGTERM} {
+	send := func(sig unix.Signal) {
 		if err := cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
-		if sig == unix.SIGCHLD || sig == unix.SIGURG {
-			continue // must not come
-		}
-		if got := next(); got != unix.SignalName(sig) {
-			t.Fatalf("%s came for %s", got, unix.SignalName(sig))
+	}
+	expect("early")
+	send(unix.SIGUSR2)
+	send(unix.SIGTERM)
+	expect("terminated")
+	expect("ready")
+	expect("SIGUSR2")
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGHUP, unix.SIGWINCH, unix.SIGUSR1, unix.SIGTSTP, unix.SIGCHLD, unix.SIGURG, unix.SIGQUIT, unix.SIGTERM} {
+		send(sig)
+		if sig != unix.SIGCHLD && sig != unix.SIGURG { // these must not come
+			expect(unix.SignalName(sig))
 		}
 	}
-	// The status of the process that is waited for was left alone.
-	if got := next(); got != "child true" {
-		t.Error(got)
-	}
+	expect("child true") // the status of the process that is waited for was left alone
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -88,18 +93,5 @@ func waitZombie(t *testing.T, pid int) {
 			t.Fatalf("process %d does not end: %v", pid, err)
 		}
 		return
-	}
-}
-
-func TestInterrupted(t *testing.T) {
-	s := &Signals{c: make(chan os.Signal, 4)}
-	defer signal.Stop(s.c)
-	if got := s.Interrupted(); got != nil {
-		t.Error(got)
-	}
-	s.c <- unix.SIGWINCH
-	s.c <- unix.SIGTERM
-	if got := s.Interrupted(); got != unix.SIGTERM {
-		t.Error(got)
 	}
 }

@@ -188,12 +188,15 @@ func forwardMain() {
 	if err := SetSubreaper(); err != nil {
 		panic(err)
 	}
-	s := Catch()
+	early := make(chan os.Signal, 8)
+	s := Catch(func(sig os.Signal) { early <- sig })
 	child := exec.Command("sleep", "0")
 	if err := child.Start(); err != nil {
 		panic(err)
 	}
 	done := make(chan int, 64)
+	os.Stdout.WriteString("early\n")
+	os.Stdout.WriteString((<-early).String() + "\n") // SIGUSR1, which came before, waits
 	s.Forward(child.Process.Pid, nil, func(sig int) { done <- sig })
 	os.Stdout.WriteString("ready\n")
 	for sig := range done {
