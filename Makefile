@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VERSION := 0.1.0-dev
 # The commit, with -dirty for changed files; empty outside a git checkout.
-COMMIT := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
+COMMIT := $(shell git -c 'safe.directory=$(CURDIR)' describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -26,8 +26,11 @@ LDFLAGS = -s -w -buildid= -linkmode external -extldflags "-static -Wl,--build-id
 	-X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILDFLAGS = -trimpath -buildvcs=false -tags $(TAGS)
 
-# For the scripts under tests/.
+# For the scripts under tests/. (With sudo, this checkout is another user's to git.)
 export GO TAGS VERSION COMMIT
+export GIT_CONFIG_COUNT := 1
+export GIT_CONFIG_KEY_0 := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
 
 ##@ Build
 
@@ -82,6 +85,11 @@ test-integration: bin/tare ## bin/tare driven on this machine (as root, for most
 	@tests/deps.sh test
 	@tests/test.sh integration
 
+.PHONY: test-arm64
+test-arm64: | deps ## unit tests of the pure packages, compiled for arm64 and emulated
+	@tests/deps.sh arm64
+	@tests/test.sh arm64
+
 .PHONY: cover
 cover: bin/tare-cover ## the integration tests again, with coverage by package
 	@tests/deps.sh test
@@ -101,7 +109,7 @@ fuzz: | deps ## every fuzz target for FUZZTIME (10s) each
 
 .PHONY: bench
 bench: bin/tare ## times and memory, against the other runtimes that are installed
-	@tests/bench/run.sh
+	@tests/bench/run.sh --tare bin/tare $(BENCHFLAGS)
 
 .PHONY: lint
 lint: | deps ## gofmt, go vet (amd64 and arm64), staticcheck, shellcheck, C warnings

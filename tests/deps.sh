@@ -3,7 +3,7 @@
 #   build   a C compiler, libseccomp's static library, Go
 #   test    what the tests run besides
 #   demo    busybox, for a root filesystem
-#   arm64   a C compiler for it
+#   arm64   a C compiler and an emulator for it
 #   lint    shellcheck, and what arm64 needs
 # It looks for files, asks apt only when one is missing, and prints nothing when
 # none is. Not as root, or without apt, it says what to install and fails.
@@ -39,18 +39,24 @@ need_go() {
 	[[ $version =~ go1\.([0-9]+) && ${BASH_REMATCH[1]} -ge 21 ]] || packages+=(golang-go)
 }
 
+# Debian's package busybox has a dynamic one, of no use in an empty root.
+need_busybox() {
+	local path
+	path=$(command -v busybox) || path=
+	if [[ -z $path ]] || ldd "$path" >/dev/null 2>&1; then packages+=(busybox-static); fi
+}
+
 need_test() {
-	need busybox-static /bin/busybox
+	need_busybox
 	need git git
 }
 
-need_demo() {
-	need busybox-static /bin/busybox
-}
+need_demo() { need_busybox; }
 
 need_arm64() {
 	need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 	need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/lib/libc.a '/usr/lib/aarch64-linux-gnu/libc.a'
+	need qemu-user-static qemu-aarch64-static
 }
 
 need_lint() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # lint.sh - gofmt, go vet, staticcheck, shellcheck, and the C sources with
 # warnings as errors. Everything is looked at before it fails.
-# (shellcheck: SC2317 takes functions called by name through another for dead.)
+# (shellcheck's SC2317 takes functions called through another for dead; SC2016
+# doubts every text in single quotes that another shell or a template is to read.)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -29,10 +30,14 @@ check_gofmt() {
 	[[ -z $unformatted ]] || { printf '%s\n' "$unformatted"; return 1; }
 }
 
-# Every module of the tree that has Go packages of its own.
+# Every module of the tree; some only pin tools. (A list that fails is vet's to show.)
 modules() { files '*go.mod' | xargs -rn1 dirname; }
 
-has_packages() { [[ -n $(cd "$1" && "$GO" list ./... 2>/dev/null) ]]; }
+has_packages() {
+	local list
+	list=$(cd "$1" && "$GO" list ./... 2>/dev/null) || return 0
+	[[ -n $list ]]
+}
 
 vet() { (cd "$1" && "$GO" vet -tags "$tags" ./...); }
 
@@ -51,13 +56,16 @@ shell_scripts() {
 	done
 }
 
-check_shell() { shell_scripts | sort -u | xargs -r shellcheck -x -e SC2317; }
+check_shell() { shell_scripts | sort -u | xargs -r shellcheck -x -e SC2016,SC2317; }
 
-# check_c COMPILER: the constructor must not say a thing at -Wall -Wextra.
+# check_c COMPILER: what is in the binary may not even shadow a name; what only
+# measures may cut a path short that does not fit.
 check_c() {
-	local f bad=0
+	local f more bad=0
 	for f in $(files '*.c'); do
-		"$1" -std=gnu11 -Os -Wall -Wextra -Wshadow -Wvla -Werror -I"$(dirname "$f")" -c -o /dev/null "$f" || bad=1
+		more=-Wshadow
+		[[ $f != tests/* ]] || more=-Wno-format-truncation
+		"$1" -std=gnu11 -Os -Wall -Wextra -Wvla -Werror "$more" -I"$(dirname "$f")" -c -o /dev/null "$f" || bad=1
 	done
 	return "$bad"
 }

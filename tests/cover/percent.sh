@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# percent.sh DIR - what the coverage counters in DIR come to, package by package
-# and in all.
+# percent.sh DIR PROFILE - what the coverage counters in DIR come to, package by
+# package and in all. PROFILE is left for `go tool cover -html=PROFILE`.
 set -euo pipefail
 
 GO=${GO:-go}
@@ -11,5 +11,5 @@ fi
 printf '\nstatements covered by the integration tests:\n'
 "$GO" tool covdata percent -i="$1" | sed 's/^\t*//; s/\t*coverage: / /; s/ of statements//' |
 	awk '{ printf "  %-48s %7s\n", $1, $2 }'
-"$GO" tool covdata textfmt -i="$1" -o="$1.txt"
-"$GO" tool cover -func="$1.txt" | awk 'END { printf "  %-48s %7s\n", "all", $NF }'
+"$GO" tool covdata textfmt -i="$1" -o="$2"
+"$GO" tool cover -func="$2" | awk 'END { printf "  %-48s %7s\n", "all", $NF }'

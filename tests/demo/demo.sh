@@ -67,7 +67,7 @@ leftovers() {
 make_bundle() {
 	local root=$dir/bundle/rootfs
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc}
-	cp /bin/busybox "$root/bin/"
+	cp "$(command -v busybox)" "$root/bin/busybox"
 	for applet in sh echo sleep hostname id ps cat; do ln -s busybox "$root/bin/$applet"; done
 	printf 'root:x:0:0::/:/bin/sh\n' >"$root/etc/passwd"
 	sed "s|@CGROUP@|/$cgroup|" "${0%/*}/config.json" >"$dir/bundle/config.json"
@@ -102,7 +102,7 @@ tare start "$id"
 expect running
 
 step "exec: a second process, in the same container."
-# shellcheck disable=SC2016 # for the container's shell
+
 tare exec "$id" sh -c 'echo "hello from $(hostname), pid $$, $(id -un)"; ps' | tee "$dir/exec.out"
 grep -q '^hello from demo, pid' "$dir/exec.out" || die "exec did not run in the container"
 

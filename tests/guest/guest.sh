@@ -3,6 +3,7 @@
 # test: cgroup v2 with every controller, systemd as PID 1, AppArmor, CRIU,
 # rootless with a systemd user session, cgroup v1 as systemd lays it out.
 #
+#   guest.sh tools                        install QEMU and what make needs
 #   guest.sh make                         build kernels and the root image (again: does nothing)
 #   guest.sh boot [--kernel trixie|sid|bookworm] [--cgroup v2|hybrid|v1]
 #                                         start it in the background, wait until it is ready
@@ -286,14 +287,20 @@ image_key() { declare -f configure_root make_image | cat - "$wire" <(root_key) |
 
 have() { [[ -f $GUEST_DIR/$1.key && $(<"$GUEST_DIR/$1.key") == "$2" ]]; }
 
+cmd_tools() {
+	[[ $EUID -eq 0 ]] || die "needs root"
+	[[ $(uname -m) == x86_64 ]] || die "only made for x86_64 machines"
+	command -v apt-get >/dev/null || die "needs Debian's apt"
+	install_tools
+	install_qemu
+}
+
 cmd_make() {
-	[[ $EUID -eq 0 ]] || die "make must run as root"
+	cmd_tools
 	mkdir -p "$GUEST_DIR"
 	exec 9>"$GUEST_DIR/make.lock"
 	flock -w 1200 9 || die "another make is running"
 	root=$GUEST_DIR/root
-	install_tools
-	install_qemu
 	if have image "$(image_key)" && [[ -f $GUEST_DIR/root.img ]]; then
 		return
 	fi
@@ -513,6 +520,7 @@ cmd_status() {
 }
 
 case ${1:-} in
+tools) cmd_tools ;;
 make) shift && cmd_make "$@" ;;
 boot) shift && cmd_boot "$@" ;;
 run) shift && in_guest "$@" ;;

@@ -3,9 +3,9 @@
 //	go test -json ./... | report -live -save FILE   while a lane runs
 //	report FILE...                        once, at the end
 //
-// Live, it prints a line per package and every failure in full as it happens,
-// and keeps the stream in FILE. At the end it prints the failures again, what
-// was skipped and why, a table of packages, and last, alone on its line,
+// Live, it prints a line per package and the names of what failed, and keeps the
+// stream in FILE. At the end it prints what was skipped and why, a table of
+// packages, the failures in full, and last, alone on its line,
 // `N passed, N failed, N skipped`. It exits 1 if anything failed or nothing ran.
 package main
 
@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 func main() {
@@ -66,6 +68,7 @@ func readFile(res *results, name string) error {
 		return err
 	}
 	defer f.Close()
+	res.lane = strings.TrimSuffix(filepath.Base(name), ".json")
 	if err := res.read(f); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printPackage says how one package ended, with its failures in full. A package
+// printPackage says how one package ended and names what failed. A package
 // without tests is left out.
 func printPackage(w io.Writer, p *pkg) {
 	n := p.tally()
@@ -22,7 +22,9 @@ func printPackage(w io.Writer, p *pkg) {
 		fmt.Fprintf(w, ", %d skipped", n.skipped)
 	}
 	fmt.Fprintln(w)
-	printFailures(w, p)
+	for _, t := range p.failures() {
+		fmt.Fprintf(w, "     FAIL %s\n", t.name)
+	}
 }
 
 func printFailures(w io.Writer, p *pkg) {
@@ -82,11 +84,11 @@ func printSummary(w io.Writer, r *results) {
 }
 
 func printTable(w io.Writer, r *results) {
-	fmt.Fprintf(w, "%-48s %8s %7s %7s %8s\n", "package", "passed", "failed", "skipped", "seconds")
+	fmt.Fprintf(w, "%-22s %-40s %7s %7s %7s %8s\n", "lane", "package", "passed", "failed", "skipped", "seconds")
 	for _, p := range r.pkgs {
 		n := p.tally()
 		if n.total() > 0 {
-			fmt.Fprintf(w, "%-48s %8d %7d %7d %8.1f\n", p.name, n.passed, n.failed, n.skipped, p.elapsed)
+			fmt.Fprintf(w, "%-22s %-40s %7d %7d %7d %8.1f\n", p.lane, p.name, n.passed, n.failed, n.skipped, p.elapsed)
 		}
 	}
 	fmt.Fprintln(w)

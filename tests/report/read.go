@@ -31,6 +31,7 @@ type test struct {
 // pkg is one run of one package's tests; the same package in two lanes is two.
 type pkg struct {
 	name    string
+	lane    string // the file it was read from, without .json
 	action  string
 	elapsed float64
 	output  []string // what belongs to no test
@@ -42,6 +43,7 @@ type pkg struct {
 
 // results is everything read so far.
 type results struct {
+	lane  string // of what is read next
 	pkgs  []*pkg
 	open  map[string]*pkg
 	built map[string][]string // compiler output by ImportPath
@@ -107,7 +109,7 @@ func (r *results) line(text string) {
 func (r *results) pkg(name string) *pkg {
 	p := r.open[name]
 	if p == nil {
-		p = &pkg{name: name, index: map[string]*test{}, results: r}
+		p = &pkg{name: name, lane: r.lane, index: map[string]*test{}, results: r}
 		r.open[name] = p
 		r.pkgs = append(r.pkgs, p)
 	}

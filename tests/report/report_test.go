@@ -104,6 +104,9 @@ func TestLiveThenSummary(t *testing.T) {
 	if ok, err = run(&summary, nil, false, "", []string{file}); err != nil || !ok {
 		t.Fatalf("summary: %v, %v", ok, err)
 	}
+	if !strings.Contains(summary.String(), "\nunit ") {
+		t.Errorf("the lane is not named in %q", summary.String())
+	}
 	if !strings.HasSuffix(summary.String(), "\n1 passed, 0 failed, 0 skipped\n") {
 		t.Errorf("summary is %q", summary.String())
 	}
