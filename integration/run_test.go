@@ -193,7 +193,7 @@ func decode[T any](t *testing.T, text string) T {
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%v: status %d\nstdout: %s\nstderr: %s", r.args, r.code, r.out, r.err)
+	return fmt.Sprintf("%v: status %d\nstdout: %.2000s\nstderr: %.2000s", r.args, r.code, r.out, r.err)
 }
 
 // ok ends the case unless the call succeeded.
@@ -241,10 +241,10 @@ func (r result) waitOut(t *testing.T, text string) {
 	waitFor(t, fmt.Sprintf("%q on stdout", text), func() bool { return strings.Contains(r.output(t), text) })
 }
 
-// waitFor waits until a condition holds, at most deadline.
+// waitFor waits until a condition holds, at most half the deadline.
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(deadline); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(deadline / 2); ; time.Sleep(5 * time.Millisecond) {
 		if cond() {
 			return
 		}
