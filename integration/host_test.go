@@ -94,11 +94,12 @@ func needV2(t *testing.T) {
 	}
 }
 
-// pids are the processes of the container's cgroup.
+// pids are the processes of the container's cgroup (none while there is no cgroup).
 func (b *bundle) pids() []int {
 	b.t.Helper()
 	var out []int
-	for _, f := range strings.Fields(readFile(b.t, filepath.Join(b.cgroupDir("pids"), "cgroup.procs"))) {
+	data, _ := os.ReadFile(filepath.Join(b.cgroupDir("pids"), "cgroup.procs"))
+	for _, f := range strings.Fields(string(data)) {
 		pid, err := strconv.Atoi(f)
 		check(b.t, err)
 		out = append(out, pid)

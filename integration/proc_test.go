@@ -25,3 +25,5 @@ func execFailure() int {
 	}
 	return 255
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
