@@ -3,6 +3,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -24,3 +25,5 @@ func setidBits(mode uint32) (out os.FileMode) {
 	}
 	return out
 }
+
+func holdsText(text, part string) bool { return strings.Contains(text, part) }

@@ -80,7 +80,7 @@ func (c *call) end(t *testing.T) result {
 	case <-time.After(deadline):
 		c.cmd.Process.Kill()
 		<-c.done
-		t.Fatalf("%v hangs\n%s", c.cmd.Args[1:], c.text())
+		t.Fatalf("%v hangs\n%.2000s", c.cmd.Args[1:], c.text())
 	}
 	r := result{args: c.cmd.Args[1:], code: exitCode(c.cmd.ProcessState), outPath: c.outPath}
 	out, _ := os.ReadFile(c.outPath)

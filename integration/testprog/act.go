@@ -117,7 +117,7 @@ func hookAction(a string) {
 	case "wait":
 		waitFor(val)
 	case "sleep":
-		select {}
+		time.Sleep(time.Hour)
 	}
 }
 
@@ -178,7 +178,7 @@ func exit(args []string) {
 	if n, ok := strings.CutPrefix(args[0], "sig="); ok {
 		signal.Reset()
 		unix.Kill(os.Getpid(), unix.Signal(number(n)))
-		select {}
+		time.Sleep(time.Hour)
 	}
 	os.Exit(number(args[0]))
 }
@@ -189,4 +189,15 @@ func raceSwap(args []string) {
 	for {
 		unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE)
 	}
+}
+
+// zombies runs a command as a subreaper that never reaps what falls to it, says "held" when the command is done, and
+// stays.
+func zombies(args []string) {
+	must(unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	must(cmd.Run())
+	fmt.Println("held")
+	time.Sleep(time.Hour)
 }

@@ -46,6 +46,8 @@ func main() {
 		exit(args)
 	case "fds":
 		printJSON(ownFDs)
+	case "zombies":
+		zombies(args)
 	case "raceswap":
 		raceSwap(args)
 	default:
