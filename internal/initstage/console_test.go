@@ -54,6 +54,7 @@ func TestConsole(t *testing.T) {
 			}
 			b := make([]byte, 0, 1<<16)
 			for !strings.HasSuffix(string(b), "\n") {
+				readable(t, int(master.Fd()))
 				n, err := master.Read(b[len(b):cap(b)])
 				if err != nil {
 					t.Fatalf("%v after %q", err, b)
