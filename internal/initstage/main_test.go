@@ -55,7 +55,7 @@ type seen struct {
 	Wrote              map[string]string
 }
 
-type mountLine struct{ Root, Point, Opts, Prop, Type, Source, Super string }
+type mountLine struct{ Dev, Root, Point, Opts, Prop, Type, Source, Super string }
 
 type statLine struct {
 	Mode, UID, GID uint32
@@ -165,7 +165,7 @@ func parseMounts(text string) (list []mountLine) {
 		if len(f) < 9 {
 			continue
 		}
-		m := mountLine{Root: f[3], Point: f[4], Opts: f[5]}
+		m := mountLine{Dev: f[2], Root: f[3], Point: f[4], Opts: f[5]}
 		i := 6
 		for ; f[i] != "-"; i++ {
 			m.Prop += f[i] + " "

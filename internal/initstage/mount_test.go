@@ -371,11 +371,14 @@ func TestMaskedDirectoriesShareATmpfs(t *testing.T) {
 	devs := map[string]bool{}
 	for _, m := range s.Mounts {
 		if m.Point == "/a" || m.Point == "/b" || m.Point == "/c" {
-			devs[m.Super] = true
+			devs[m.Dev] = true
 			if m.Type != "tmpfs" || !strings.HasPrefix(m.Opts, "ro") || !strings.Contains(m.Super, "nr_blocks=1,nr_inodes=1") && !strings.Contains(m.Super, "size=4k,nr_inodes=1") {
 				t.Errorf("%+v", m)
 			}
 		}
+	}
+	if len(devs) != 1 {
+		t.Errorf("%d superblocks", len(devs))
 	}
 	if s.Read["/a"]+s.Read["/b"]+s.Read["/c"] != "" || !strings.Contains(s.Wrote["/b/x"], "read-only") {
 		t.Errorf("%q, wrote %s", s.Read, s.Wrote["/b/x"])
@@ -399,6 +402,27 @@ func TestWorkingDirectoryThroughDescriptors(t *testing.T) {
 			t.Errorf("%d: %s", n, text(r))
 		}
 		syscall.Close(fd)
+	}
+}
+
+// CVE-2024-21626: nor as the way to the program.
+func TestProgramThroughDescriptors(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	fd, err := syscall.Open("/", syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	for n := range 20 {
+		_, head := bundle(t)
+		name := "/proc/self/fd/" + itoa(n) + "/bin/cat" // the host has one, the container has not
+		j := &job{t: t, clone: testClone, fds: []int{fd, fd}, steps: join(head, []step.Step{&step.PivotRoot{},
+			&step.FindExec{Place: step.At("process.args[0]"), Name: name}, &step.Exec{Args: []string{name}}})}
+		j.start()
+		if r := j.failure(); r.Step != step.KindFindExec {
+			t.Errorf("%d: %s", n, text(r))
+		}
 	}
 }
 
