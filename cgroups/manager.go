@@ -25,8 +25,14 @@ type CreateOptions struct {
 	// systemd starts the unit with them. Nil is fine.
 	Resources *specs.LinuxResources
 	// PID is a process for a systemd scope, which cannot be without one (see
-	// Manager.NeedsPID); systemd moves it in. Other managers ignore it.
+	// Manager.NeedsPID); systemd moves it in. Any will do that lives until
+	// another has joined. Other managers ignore it.
 	PID int
+	// Description of a systemd unit, for humans.
+	Description string
+	// Annotations of config.json, of which systemd takes
+	// org.systemd.property.NAME: see package systemd.
+	Annotations map[string]string
 }
 
 // Manager owns one cgroup: a directory, of one name, in each hierarchy.

@@ -22,8 +22,9 @@ import (
 
 // variant is one kind of manager to run the suite on.
 type variant struct {
-	name   string
-	layout cgroups.Layout
+	name    string
+	layout  cgroups.Layout
+	systemd bool
 }
 
 // variants returns every manager that this machine can have: on a hybrid host
@@ -37,9 +38,14 @@ func variants(t *testing.T) []variant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []variant{{l.Mode.String(), l}}
+	list := []variant{{name: l.Mode.String(), layout: l}}
 	if l.Mode == cgroups.NoCgroups {
 		t.Skip("no cgroups are mounted")
+	}
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		list = append(list, variant{"systemd-" + l.Mode.String(), l, true})
+	} else {
+		t.Log("no systemd manager: systemd does not run here")
 	}
 	if l.Mode == cgroups.Hybrid {
 		var v1 []cgroups.Hierarchy
@@ -49,8 +55,8 @@ func variants(t *testing.T) []variant {
 			}
 		}
 		list = append(list,
-			variant{"v1", cgroups.Layout{Mode: cgroups.V1, Hierarchies: v1}},
-			variant{"v2", cgroups.Layout{Mode: cgroups.V2, Hierarchies: []cgroups.Hierarchy{*l.Unified()}}})
+			variant{name: "v1", layout: cgroups.Layout{Mode: cgroups.V1, Hierarchies: v1}},
+			variant{name: "v2", layout: cgroups.Layout{Mode: cgroups.V2, Hierarchies: []cgroups.Hierarchy{*l.Unified()}}})
 	}
 	return list
 }
@@ -65,18 +71,42 @@ func each(t *testing.T, fn func(t *testing.T, m cgroups.Manager)) {
 	}
 }
 
+// eachFiles is each for what systemd, which keeps its units apart and with a
+// process in each, has no like of.
+func eachFiles(t *testing.T, fn func(t *testing.T, m cgroups.Manager)) {
+	for _, v := range variants(t) {
+		if !v.systemd {
+			t.Run(v.name, func(t *testing.T) {
+				t.Parallel()
+				fn(t, v.manager(t, name(t)))
+			})
+		}
+	}
+}
+
 func name(t *testing.T) string {
 	return fmt.Sprintf("/tare-cgroups-%d/%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))
+}
+
+// config places path, or a unit with a name made from it.
+func (v variant) config(t *testing.T, path string) cgroups.Config {
+	t.Helper()
+	r := cgroups.Request{CgroupsPath: path, ID: "x", Mode: v.layout.Mode}
+	if v.systemd {
+		r.Systemd = true
+		r.CgroupsPath = "system.slice:tare:" + strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+	}
+	p, err := cgroups.Resolve(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.layout.Config(p)
 }
 
 // manager returns a manager that is destroyed, with its processes, at the end.
 func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 	t.Helper()
-	p, err := cgroups.Resolve(cgroups.Request{CgroupsPath: path, ID: "x", Mode: v.layout.Mode})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := v.layout.Config(p)
+	c := v.config(t, path)
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +117,7 @@ func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 			t.Error(err)
 		}
 		for _, d := range c.Dirs {
-			for dir := filepath.Dir(d.Path); dir != d.Mount; dir = filepath.Dir(dir) {
+			for dir := filepath.Dir(d.Path); !v.systemd && dir != d.Mount; dir = filepath.Dir(dir) {
 				_ = unix.Rmdir(dir) // shared by the tests: the last one succeeds
 			}
 		}
@@ -95,11 +125,24 @@ func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 	return m
 }
 
-func create(t *testing.T, m cgroups.Manager) {
+// create creates, and returns what ends the process that a scope needs at
+// first: to be called when the test has moved in another.
+func create(t *testing.T, m cgroups.Manager) (settle func()) {
 	t.Helper()
-	if err := m.Create(t.Context(), cgroups.CreateOptions{}); err != nil {
+	o := cgroups.CreateOptions{}
+	settle = func() {}
+	if m.NeedsPID() {
+		first := sleeper(t)
+		o.PID = first.Process.Pid
+		settle = func() {
+			_ = first.Process.Kill()
+			_ = first.Wait()
+		}
+	}
+	if err := m.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
+	return settle
 }
 
 // under returns the Config of a cgroup below that of c.
@@ -134,7 +177,7 @@ func TestLifecycle(t *testing.T) {
 		if m.Exists() {
 			t.Fatal("exists before Create")
 		}
-		create(t, m)
+		settle := create(t, m)
 		if !m.Exists() {
 			t.Fatal("does not exist after Create")
 		}
@@ -152,6 +195,7 @@ func TestLifecycle(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkJoined(t, m, p.Process.Pid, cgroups.All)
+		settle()
 		pids, err := m.Pids(false)
 		if err != nil || !slices.Equal(pids, []int{p.Process.Pid}) {
 			t.Fatalf("Pids: %v, %v", pids, err)
@@ -202,7 +246,7 @@ func checkJoined(t *testing.T, m cgroups.Manager, pid int, p cgroups.Phase) {
 
 func TestRebuiltFromRecord(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
-		create(t, m)
+		settle := create(t, m)
 		text, err := json.Marshal(m.Config())
 		if err != nil {
 			t.Fatal(err)
@@ -219,6 +263,7 @@ func TestRebuiltFromRecord(t *testing.T) {
 		if err := later.Join(p.Process.Pid, cgroups.All); err != nil {
 			t.Fatal(err)
 		}
+		settle()
 		if pids, err := later.Pids(true); err != nil || !slices.Equal(pids, []int{p.Process.Pid}) {
 			t.Fatalf("%v, %v", pids, err)
 		}
@@ -236,7 +281,7 @@ func TestRebuiltFromRecord(t *testing.T) {
 }
 
 func TestCreateRefusesInhabited(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
 		p := sleeper(t)
 		if err := m.Join(p.Process.Pid, cgroups.All); err != nil {
@@ -266,7 +311,7 @@ func TestCreateRefusesInhabited(t *testing.T) {
 }
 
 func TestUndoRemovesOnlyItsOwn(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
 		sub, err := New(under(m.Config(), "/deep/leaf"))
 		if err != nil {
@@ -339,7 +384,7 @@ func ticks(t *testing.T, pid int) string {
 
 func TestKillTree(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
-		create(t, m)
+		settle := create(t, m)
 		c := m.Config()
 		for _, d := range c.Dirs {
 			if err := os.MkdirAll(d.Path+"/a/b", 0o755); err != nil {
@@ -368,6 +413,7 @@ func TestKillTree(t *testing.T) {
 		if err := errors.Join(m.Join(one.Process.Pid, cgroups.All), sub.Join(two.Process.Pid, cgroups.All)); err != nil {
 			t.Fatal(err)
 		}
+		settle()
 		if pids, err := m.Pids(true); err != nil || len(pids) != 2 {
 			t.Fatalf("Pids: %v, %v", pids, err)
 		}
@@ -388,6 +434,9 @@ func TestKillTree(t *testing.T) {
 
 func TestDestroyWaitsForTheLastProcess(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
+		if m.NeedsPID() {
+			t.Skip("systemd ends what is in a unit that it stops")
+		}
 		create(t, m)
 		p := sleeper(t)
 		if err := m.Join(p.Process.Pid, cgroups.All); err != nil {
@@ -413,7 +462,7 @@ func TestDestroyWaitsForTheLastProcess(t *testing.T) {
 // TestContention has workers make and remove cgroups whose parents they share
 // and undo, so that parents vanish under each other's feet.
 func TestContention(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		var wg sync.WaitGroup
 		for w := range 8 {
 			wg.Go(func() {

@@ -121,15 +121,18 @@ func setCases() []setCase {
 }
 
 func TestSet(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
-		for _, c := range setCases() {
-			t.Run(c.name, func(t *testing.T) { c.run(t, m) })
-		}
-	})
+	for _, v := range variants(t) {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range setCases() {
+				t.Run(c.name, func(t *testing.T) { c.run(t, v) })
+			}
+		})
+	}
 }
 
-func (c setCase) run(t *testing.T, parent cgroups.Manager) {
-	m, dir, version := c.place(t, parent)
+func (c setCase) run(t *testing.T, v variant) {
+	m, dir, version := c.place(t, v)
 	if c.before != nil {
 		if _, err := m.Set(t.Context(), c.before); err != nil {
 			t.Fatal(err)
@@ -155,19 +158,11 @@ func (c setCase) run(t *testing.T, parent cgroups.Manager) {
 }
 
 // place makes a cgroup for one case and tells where its controller lies.
-func (c setCase) place(t *testing.T, parent cgroups.Manager) (m cgroups.Manager, dir string, version int) {
+func (c setCase) place(t *testing.T, v variant) (m cgroups.Manager, dir string, version int) {
 	t.Helper()
-	config := under(parent.Config(), "/"+strings.ReplaceAll(c.name, " ", "-"))
-	m, err := New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m = v.manager(t, name(t))
+	config := m.Config()
 	create(t, m)
-	t.Cleanup(func() {
-		if err := m.Undo(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
 	dir, version = m.Paths()[c.controller], 1
 	if dir != "" {
 		return m, dir, version

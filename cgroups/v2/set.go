@@ -35,10 +35,30 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 	if r == nil {
 		return nil, nil
 	}
-	if err := inexpressible(r); err != nil {
+	if err := Preflight(m.dir, r); err != nil {
 		return nil, err
 	}
 	return Warnings(r), m.SetOnly(r, nil)
+}
+
+// Preflight returns the error that Set on dir would return for reasons that
+// can be known before anything is written.
+func Preflight(dir string, r *specs.LinuxResources) error {
+	if err := inexpressible(r); err != nil {
+		return err
+	}
+	if err := checkUnified(r.Unified); err != nil {
+		return err
+	}
+	if r.CPU != nil {
+		if err := cgroups.CheckBurst(r.CPU.Burst, r.CPU.Quota); err != nil {
+			return err
+		}
+	}
+	if r.Memory != nil {
+		return checkUsage(dir, r.Memory)
+	}
+	return nil
 }
 
 // SetOnly applies the parts of r whose controllers are in only (nil: all),
