@@ -67,6 +67,9 @@ type Manager interface {
 	// place in config.json; limits before it have been applied. The strings
 	// are warnings about values that no kernel honours any more.
 	Set(ctx context.Context, r *specs.LinuxResources) ([]string, error)
+	// Update is Set for a cgroup in use: if it fails, what it has changed is
+	// put back, also what another than Set had put there.
+	Update(ctx context.Context, r *specs.LinuxResources) ([]string, error)
 	// SetDevices makes rules, on top of a default of deny, and followed by
 	// the devices that every container has, the whole device policy.
 	SetDevices(ctx context.Context, rules []specs.LinuxDeviceCgroup) ([]string, error)

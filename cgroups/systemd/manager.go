@@ -232,11 +232,39 @@ func (m *Manager) Set(ctx context.Context, r *specs.LinuxResources) ([]string, e
 	if r == nil {
 		return nil, nil
 	}
-	if err := m.preflight(r); err != nil {
+	set, _, err := m.setUnit(ctx, r, false)
+	if err != nil {
 		return nil, err
 	}
-	set := r
-	err := with(ctx, m.unit, func(ctx context.Context, c *connection) error {
+	return m.files.Set(ctx, set)
+}
+
+// Update is Set that puts the old values back, in the unit too, if it fails.
+func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	if r == nil {
+		return nil, nil
+	}
+	set, old, err := m.setUnit(ctx, r, true)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := m.files.Update(ctx, set)
+	if err != nil && len(old) > 0 {
+		err = errors.Join(err, with(ctx, m.unit, func(ctx context.Context, c *connection) error {
+			return m.setProperties(ctx, c, old)
+		}))
+	}
+	return warnings, err
+}
+
+// setUnit sets the properties for r. It returns what to write to the files
+// and, if asked, the properties as they were.
+func (m *Manager) setUnit(ctx context.Context, r *specs.LinuxResources, keep bool) (set *specs.LinuxResources, old []Property, err error) {
+	if err := m.preflight(r); err != nil {
+		return nil, nil, err
+	}
+	set = r
+	err = with(ctx, m.unit, func(ctx context.Context, c *connection) error {
 		t, err := m.target(ctx, c, r)
 		if err != nil {
 			return err
@@ -245,13 +273,15 @@ func (m *Manager) Set(ctx context.Context, r *specs.LinuxResources) ([]string, e
 		if err != nil || len(props) == 0 {
 			return err
 		}
+		if keep {
+			if old, err = c.unitProperties(ctx, m.unit.Name, props); err != nil {
+				return err
+			}
+		}
 		set = rounded
 		return m.setProperties(ctx, c, props)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return m.files.Set(ctx, set)
+	return set, old, err
 }
 
 // setProperties changes the unit. On v1 systemd writes the device rules anew

@@ -2,11 +2,13 @@ package v2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"tare/cgroups"
+	"tare/cgroups/internal/ctl"
 )
 
 // step applies one controller's part of the resources.
@@ -14,7 +16,7 @@ type step struct {
 	controller string
 	at         string // its place in config.json
 	isSet      func(*specs.LinuxResources) bool
-	set        func(dir string, r *specs.LinuxResources) error
+	set        func(w *ctl.Journal, dir string, r *specs.LinuxResources) error
 }
 
 // steps in the order in which they are applied.
@@ -38,7 +40,22 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 	if err := Preflight(m.dir, r); err != nil {
 		return nil, err
 	}
-	return Warnings(r), m.SetOnly(r, nil)
+	return Warnings(r), m.SetOnly(nil, r, nil)
+}
+
+// Update is Set that puts the old values back if it fails.
+func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	if r == nil {
+		return nil, nil
+	}
+	if err := Preflight(m.dir, r); err != nil {
+		return nil, err
+	}
+	w := &ctl.Journal{}
+	if err := m.SetOnly(w, r, nil); err != nil {
+		return nil, errors.Join(err, w.Rollback())
+	}
+	return Warnings(r), nil
 }
 
 // Preflight returns the error that Set on dir would return for reasons that
@@ -62,8 +79,9 @@ func Preflight(dir string, r *specs.LinuxResources) error {
 }
 
 // SetOnly applies the parts of r whose controllers are in only (nil: all),
-// and the unified values. Beside v1 hierarchies, which have the others.
-func (m *Manager) SetOnly(r *specs.LinuxResources, only func(controller string) bool) error {
+// and the unified values. Beside v1 hierarchies, which have the others. The
+// journal may be nil.
+func (m *Manager) SetOnly(w *ctl.Journal, r *specs.LinuxResources, only func(controller string) bool) error {
 	if err := checkUnified(r.Unified); err != nil {
 		return err
 	}
@@ -81,11 +99,11 @@ func (m *Manager) SetOnly(r *specs.LinuxResources, only func(controller string) 
 		}
 	}
 	for _, s := range todo {
-		if err := s.set(m.dir, r); err != nil {
+		if err := s.set(w, m.dir, r); err != nil {
 			return m.explain(s, err)
 		}
 	}
-	return m.setUnified(r.Unified)
+	return m.setUnified(w, r.Unified)
 }
 
 func unifiedNeed(r *specs.LinuxResources) []Need {
