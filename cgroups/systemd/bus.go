@@ -141,29 +141,6 @@ func (c *connection) property(ctx context.Context, name string) (string, error) 
 	return s, nil
 }
 
-// unitProperties reads the present values of those properties of a unit.
-func (c *connection) unitProperties(ctx context.Context, unit string, like []Property) ([]Property, error) {
-	var path dbus.ObjectPath
-	if err := c.call(ctx, "GetUnit", &path, unit); err != nil {
-		return nil, fmt.Errorf("find unit %q: %w", unit, err)
-	}
-	kind := busName + ".Scope"
-	if strings.HasSuffix(unit, ".slice") {
-		kind = busName + ".Slice"
-	}
-	object := c.Object(busName, path)
-	old := make([]Property, 0, len(like))
-	for _, p := range like {
-		var v dbus.Variant
-		call := object.CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, kind, p.Name)
-		if err := call.Store(&v); err != nil {
-			return nil, fmt.Errorf("property %s of unit %q: %w", p.Name, unit, err)
-		}
-		old = append(old, Property{p.Name, v})
-	}
-	return old, nil
-}
-
 // version returns the number of systemd's version, such as 257.
 func (c *connection) version(ctx context.Context) (int, error) {
 	s, err := c.property(ctx, "Version")

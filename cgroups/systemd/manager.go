@@ -21,6 +21,7 @@ import (
 type files interface {
 	cgroups.Manager
 	Adopt(ctx context.Context, o cgroups.CreateOptions) error
+	Change(ctx context.Context, r *specs.LinuxResources) (warnings []string, undo func() error, err error)
 }
 
 // Manager owns a unit, and the cgroup's files through another manager.
@@ -232,61 +233,64 @@ func (m *Manager) Set(ctx context.Context, r *specs.LinuxResources) ([]string, e
 	if r == nil {
 		return nil, nil
 	}
-	set, _, err := m.setUnit(ctx, r, false)
-	if err != nil {
+	if err := m.preflight(r); err != nil {
 		return nil, err
 	}
-	return m.files.Set(ctx, set)
+	var warnings []string
+	err := m.mapped(ctx, r, func(ctx context.Context, c *connection, props []Property, rounded *specs.LinuxResources) error {
+		err := m.setProperties(ctx, c, props)
+		if err == nil {
+			warnings, err = m.files.Set(ctx, rounded)
+		}
+		return err
+	})
+	return warnings, err
 }
 
-// Update is Set that puts the old values back, in the unit too, if it fails.
+// Update writes the files first: they say what has been, and they refuse more
+// than systemd does.
 func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
 	if r == nil {
 		return nil, nil
 	}
-	set, old, err := m.setUnit(ctx, r, true)
-	if err != nil {
-		return nil, err
-	}
-	warnings, err := m.files.Update(ctx, set)
-	if err != nil && len(old) > 0 {
-		err = errors.Join(err, with(ctx, m.unit, func(ctx context.Context, c *connection) error {
-			return m.setProperties(ctx, c, old)
-		}))
-	}
+	var warnings []string
+	err := m.mapped(ctx, r, func(ctx context.Context, c *connection, props []Property, rounded *specs.LinuxResources) error {
+		w, undo, err := m.Change(ctx, rounded)
+		if err != nil {
+			return err
+		}
+		warnings = w
+		if err := m.setProperties(ctx, c, props); err != nil {
+			return errors.Join(err, undo())
+		}
+		return nil
+	})
 	return warnings, err
 }
 
-// setUnit sets the properties for r. It returns what to write to the files
-// and, if asked, the properties as they were.
-func (m *Manager) setUnit(ctx context.Context, r *specs.LinuxResources, keep bool) (set *specs.LinuxResources, old []Property, err error) {
-	if err := m.preflight(r); err != nil {
-		return nil, nil, err
-	}
-	set = r
-	err = with(ctx, m.unit, func(ctx context.Context, c *connection) error {
+// mapped calls fn with the properties for r and with what r is then to be
+// written to the files.
+func (m *Manager) mapped(ctx context.Context, r *specs.LinuxResources,
+	fn func(ctx context.Context, c *connection, props []Property, rounded *specs.LinuxResources) error) error {
+	return with(ctx, m.unit, func(ctx context.Context, c *connection) error {
 		t, err := m.target(ctx, c, r)
 		if err != nil {
 			return err
 		}
 		props, rounded, err := properties(r, t)
-		if err != nil || len(props) == 0 {
+		if err != nil {
 			return err
 		}
-		if keep {
-			if old, err = c.unitProperties(ctx, m.unit.Name, props); err != nil {
-				return err
-			}
-		}
-		set = rounded
-		return m.setProperties(ctx, c, props)
+		return fn(ctx, c, props, rounded)
 	})
-	return set, old, err
 }
 
 // setProperties changes the unit. On v1 systemd writes the device rules anew
 // each time, deny all first: the container must not run meanwhile.
 func (m *Manager) setProperties(ctx context.Context, c *connection, props []Property) (err error) {
+	if len(props) == 0 {
+		return nil
+	}
 	if m.mode != cgroups.V2 {
 		if frozen, ferr := m.Frozen(); ferr == nil && !frozen && m.Freeze(ctx) == nil {
 			defer func() { err = errors.Join(err, m.Thaw(context.WithoutCancel(ctx))) }()

@@ -48,15 +48,21 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 }
 
 // Update is Set that puts the old values back if it fails.
-func (m *Manager) Update(_ context.Context, r *specs.LinuxResources) ([]string, error) {
-	if r == nil {
-		return nil, nil
-	}
+func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	warnings, _, err := m.Change(ctx, r)
+	return warnings, err
+}
+
+// Change is Update that can also be undone after it has succeeded.
+func (m *Manager) Change(_ context.Context, r *specs.LinuxResources) (warnings []string, undo func() error, err error) {
 	w := &ctl.Journal{}
-	if err := m.set(w, r); err != nil {
-		return nil, errors.Join(err, w.Rollback())
+	if r == nil {
+		return nil, w.Rollback, nil
 	}
-	return v2.Warnings(r), nil
+	if err := m.set(w, r); err != nil {
+		return nil, nil, errors.Join(err, w.Rollback())
+	}
+	return v2.Warnings(r), w.Rollback, nil
 }
 
 func (m *Manager) set(w *ctl.Journal, r *specs.LinuxResources) error {

@@ -45,17 +45,23 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 
 // Update is Set that puts the old values back if it fails.
 func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	warnings, _, err := m.Change(ctx, r)
+	return warnings, err
+}
+
+// Change is Update that can also be undone after it has succeeded.
+func (m *Manager) Change(_ context.Context, r *specs.LinuxResources) (warnings []string, undo func() error, err error) {
+	w := &ctl.Journal{}
 	if r == nil {
-		return nil, nil
+		return nil, w.Rollback, nil
 	}
 	if err := Preflight(m.dir, r); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	w := &ctl.Journal{}
 	if err := m.SetOnly(w, r, nil); err != nil {
-		return nil, errors.Join(err, w.Rollback())
+		return nil, nil, errors.Join(err, w.Rollback())
 	}
-	return Warnings(r), nil
+	return Warnings(r), w.Rollback, nil
 }
 
 // Preflight returns the error that Set on dir would return for reasons that

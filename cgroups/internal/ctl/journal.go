@@ -3,7 +3,10 @@ package ctl
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Journal writes control files and remembers what they held, so that a
@@ -37,13 +40,30 @@ func (j *Journal) Rollback() error {
 	var errs []error
 	for i := len(j.done) - 1; i >= 0; i-- {
 		c := j.done[i]
-		if err := Write(c.dir, c.name, c.restore); err != nil {
+		if err := c.undo(); err != nil {
 			errs = append(errs, fmt.Errorf("restore: %w", err))
 		}
 	}
 	j.done = nil
 	return errors.Join(errs...)
 }
+
+// undo writes the old content. A cpuset with processes cannot become empty
+// again, which on v2 meant all that the parent has: then that is spelt out.
+func (c change) undo() error {
+	err := Write(c.dir, c.name, c.restore)
+	if !errors.Is(err, unix.ENOSPC) || c.restore != emptyList {
+		return err
+	}
+	all, rerr := Line(path.Dir(c.dir), c.name+".effective")
+	if rerr != nil {
+		return err
+	}
+	return Write(c.dir, c.name, all)
+}
+
+// emptyList empties a cpuset file; a write of nothing would be none.
+const emptyList = "\n"
 
 // restoring returns what to write to bring the file name from value back to
 // old. A file with a line for each device takes and needs only the one line.
@@ -54,7 +74,7 @@ func restoring(name, value, old string) string {
 			return line // a weight, above the devices' own
 		}
 		if old == "" && strings.HasPrefix(name, "cpuset.") {
-			return "\n" // an empty list; a write of nothing would be none
+			return emptyList
 		}
 		return old
 	}
