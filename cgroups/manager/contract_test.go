@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
+	"tare/cgroups/systemd"
 )
 
 // variant is one kind of manager to run the suite on.
@@ -28,19 +29,20 @@ type variant struct {
 }
 
 // variants returns every manager that this machine can have: on a hybrid host
-// its v1 half and its v2 half alone are two more.
+// its v1 half and its v2 half alone are two more. Without root those that a
+// delegated cgroup and the user's own systemd allow.
 func variants(t *testing.T) []variant {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make cgroups")
-	}
 	l, err := cgroups.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []variant{{name: l.Mode.String(), layout: l}}
 	if l.Mode == cgroups.NoCgroups {
 		t.Skip("no cgroups are mounted")
+	}
+	list := []variant{{name: l.Mode.String(), layout: l}}
+	if os.Geteuid() != 0 && (l.Mode != cgroups.V2 || unix.Access(filepath.Dir(ownDir(t, l)), unix.W_OK) != nil) {
+		t.Skip("needs root, or a delegated cgroup of v2, to make cgroups")
 	}
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
 		list = append(list, variant{"systemd-" + l.Mode.String(), l, true})
@@ -59,6 +61,39 @@ func variants(t *testing.T) []variant {
 			variant{name: "v2", layout: cgroups.Layout{Mode: cgroups.V2, Hierarchies: []cgroups.Hierarchy{*l.Unified()}}})
 	}
 	return list
+}
+
+func ownPath(t *testing.T) string {
+	t.Helper()
+	list, err := cgroups.Of(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cgroups.UnifiedPath(list)
+}
+
+func ownDir(t *testing.T, l cgroups.Layout) string { return l.Unified().Mount + ownPath(t) }
+
+// request is what all of the variant's places have in common.
+func (v variant) request(t *testing.T) cgroups.Request {
+	t.Helper()
+	r := cgroups.Request{ID: "x", Mode: v.layout.Mode, Systemd: v.systemd}
+	if os.Geteuid() == 0 {
+		return r
+	}
+	r.Own = ownPath(t)
+	if !v.systemd {
+		return r
+	}
+	var err error
+	r.User = true
+	if r.Bus, r.BusUID, err = systemd.UserBus(os.Getenv("DBUS_SESSION_BUS_ADDRESS"), os.Getenv("XDG_RUNTIME_DIR"), os.Geteuid()); err != nil {
+		t.Fatal(err)
+	}
+	if r.Root, err = systemd.Root(t.Context(), cgroups.Unit{User: true, Bus: r.Bus, BusUID: r.BusUID}); err != nil {
+		t.Skipf("the user has no systemd: %v", err)
+	}
+	return r
 }
 
 // each runs fn on every variant, on a cgroup name of its own.
@@ -91,16 +126,22 @@ func name(t *testing.T) string {
 // config places path, or a unit with a name made from it.
 func (v variant) config(t *testing.T, path string) cgroups.Config {
 	t.Helper()
-	r := cgroups.Request{CgroupsPath: path, ID: "x", Mode: v.layout.Mode}
-	if v.systemd {
-		r.Systemd = true
-		r.CgroupsPath = "system.slice:tare:" + strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+	r := v.request(t)
+	switch {
+	case v.systemd:
+		r.CgroupsPath = ":tare:" + strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+	case os.Geteuid() != 0:
+		r.CgroupsPath = strings.TrimPrefix(path, "/") // relative: in what is delegated
+	default:
+		r.CgroupsPath = path
 	}
 	p, err := cgroups.Resolve(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.layout.Config(p)
+	c := v.layout.Config(p)
+	c.Rootless = os.Geteuid() != 0
+	return c
 }
 
 // manager returns a manager that is destroyed, with its processes, at the end.
@@ -513,6 +554,13 @@ func TestCloneIntoCgroup(t *testing.T) {
 func TestDevices(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
+		if m.Config().Rootless {
+			w, err := m.SetDevices(t.Context(), nil)
+			if err != nil || len(w) == 0 {
+				t.Errorf("SetDevices without privilege: %q, %v", w, err)
+			}
+			return
+		}
 		zero, kmsg := "/dev/zero", "/dev/kmsg"
 		if err := tryOpen(t, m, kmsg); err != nil {
 			t.Skipf("/dev/kmsg cannot be opened here at all: %v", err)

@@ -126,7 +126,7 @@ func (m *Manager) enableNeeded(need []Need) error {
 	for _, n := range need {
 		names = append(names, n.Controller)
 	}
-	enableErr := m.enable(names)
+	enableErr := m.enable(names, need)
 	if have, err = controllers(m.dir); err != nil {
 		return err
 	}
