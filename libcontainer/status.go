@@ -3,6 +3,8 @@ package libcontainer
 import (
 	"errors"
 	"time"
+
+	"tare/internal/state"
 )
 
 // Status is a container's place in its lifecycle (runtime.md, State).
@@ -36,12 +38,12 @@ type ExitStatus struct {
 	Signal int // 0 when none did
 }
 
-// Errors that callers branch on; they are wrapped with the container's id and state.
+// Errors that callers branch on; they are wrapped with the container's id.
 var (
-	ErrNotFound = errors.New("container does not exist")
-	ErrExists   = errors.New("container with given ID already exists")
+	ErrNotFound = state.ErrNotFound
+	ErrExists   = state.ErrExists
+	ErrID       = state.ErrID
 	ErrStatus   = errors.New("the container is in the wrong state") // errors.As *StatusError has the details
-	ErrID       = errors.New("invalid container ID format")
 )
 
 // StatusError says that an operation does not fit the container's status.

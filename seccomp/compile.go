@@ -104,7 +104,34 @@ func filterOf(s *specs.LinuxSeccomp, opts Options) (*Program, error) {
 	if len(opts.RawBPF) > 0 {
 		return rawProgram(opts.RawBPF)
 	}
-	return compileProfile(s, opts.FailUnknownSyscall)
+	if opts.CacheDir == "" {
+		return compileProfile(s, opts.FailUnknownSyscall)
+	}
+	return throughCache(s, opts)
+}
+
+// throughCache takes the program from the cache, or compiles and puts it there.
+// The cache is a convenience: a problem with it is a warning.
+func throughCache(s *specs.LinuxSeccomp, opts Options) (*Program, error) {
+	store, cacheErr := openCache(opts.CacheDir)
+	key := cacheKey(s, opts.FailUnknownSyscall)
+	if cacheErr == nil {
+		defer store.close()
+		if p := store.load(key); p != nil {
+			return p, nil
+		}
+	}
+	p, err := compileProfile(s, opts.FailUnknownSyscall)
+	if err != nil {
+		return nil, err
+	}
+	if cacheErr == nil {
+		cacheErr = store.store(key, p)
+	}
+	if cacheErr != nil {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("seccomp cache %q: %v", opts.CacheDir, cacheErr))
+	}
+	return p, nil
 }
 
 // listen sets where the listener goes.
@@ -138,7 +165,7 @@ func compileProfile(s *specs.LinuxSeccomp, failUnknown bool) (*Program, error) {
 	if failUnknown && len(p.unknown) > 0 {
 		return nil, errors.New(p.unknown[0])
 	}
-	code, extras, err := compileLibrary(p, native)
+	code, err := compileLibrary(p, native)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +173,7 @@ func compileProfile(s *specs.LinuxSeccomp, failUnknown bool) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("linux.seccomp: exported filter: %w", err)
 	}
-	prog = addTail(prog, p, extras)
+	prog = addTail(prog, p)
 	if err := check(prog); err != nil {
 		return nil, fmt.Errorf("linux.seccomp: %w", err)
 	}

@@ -56,10 +56,11 @@ func parseTable(text []byte) map[string]uint32 {
 
 // x32Table derives the x32 numbers of the calls that the tests use there.
 func x32Table(amd64 map[string]uint32) map[string]uint32 {
-	table := map[string]uint32{"ptrace": x32Bit + 521, "execve": x32Bit + 520, "io_setup": x32Bit + 543}
+	table := map[string]uint32{"ptrace": x32Bit + 521, "execve": x32Bit + 520,
+		"io_setup": x32Bit + 543, "sendmsg": x32Bit + 518, "recvmmsg": x32Bit + 537, "sendmmsg": x32Bit + 538}
 	for name, nr := range amd64 {
 		switch name {
-		case "uprobe", "uretprobe", "map_shadow_stack", "modify_ldt", "rt_sigaction", "ioctl", "readv", "writev":
+		case "uprobe", "uretprobe", "map_shadow_stack", "rt_sigaction", "ioctl", "readv", "writev":
 		default:
 			if _, ok := table[name]; !ok {
 				table[name] = x32Bit + nr
@@ -119,40 +120,59 @@ func (m *model) archOf(c call) archMask {
 	return 0
 }
 
-// verdicts returns the values that are right for a call: more than one where
-// rules of different action overlap, for which the specification has no order.
-func (m *model) verdicts(c call) []uint32 {
+// verdict returns the value that is right for a call. The first rule without
+// conditions decides, else the first whose conditions hold, else the default.
+func (m *model) verdict(c call) uint32 {
 	bit := m.archOf(c)
 	if bit == 0 {
-		return []uint32{unix.SECCOMP_RET_KILL_THREAD}
+		return unix.SECCOMP_RET_KILL_THREAD
 	}
 	fallback := actionValue(m.s.DefaultAction, m.s.DefaultErrnoRet)
-	var values []uint32
-	for _, e := range m.s.Syscalls {
-		value := actionValue(e.Action, e.ErrnoRet)
-		if value == fallback || !m.names(e.Names, bit, c.nr) {
-			continue
+	var tries []func(e *specs.LinuxSyscall) bool
+	direct := func(e *specs.LinuxSyscall) bool { return m.names(e.Names, bit, c.nr) }
+	inside := func(e *specs.LinuxSyscall) bool { return bit == onX86 && folds(e, c) }
+	tries = append(tries,
+		func(e *specs.LinuxSyscall) bool { return len(e.Args) == 0 && direct(e) },
+		func(e *specs.LinuxSyscall) bool { return len(e.Args) == 0 && inside(e) },
+		func(e *specs.LinuxSyscall) bool {
+			return len(e.Args) > 0 && (direct(e) && matches(e.Args, c.args) || inside(e))
+		})
+	for _, try := range tries {
+		for i := range m.s.Syscalls {
+			e := &m.s.Syscalls[i]
+			if v := actionValue(e.Action, e.ErrnoRet); v != fallback && try(e) {
+				return v
+			}
 		}
-		if len(e.Args) == 0 {
-			return []uint32{value}
-		}
-		if matches(e.Args, c.args) {
-			values = append(values, value)
-		}
-	}
-	// A rule without conditions stands above those that have some.
-	for _, e := range m.s.Syscalls {
-		if v := actionValue(e.Action, e.ErrnoRet); len(e.Args) == 0 && v != fallback && m.names(e.Names, bit, c.nr) {
-			return []uint32{v}
-		}
-	}
-	if len(values) > 0 {
-		return values
 	}
 	if m.isNew(bit, c.nr) {
-		return []uint32{retENOSYS}
+		return retENOSYS
 	}
-	return []uint32{fallback}
+	return fallback
+}
+
+// folds tells whether a call of 32-bit x86 is one that e names inside
+// socketcall(2) or ipc(2) (numbers of linux/net.h and linux/ipc.h). The arguments
+// cannot be seen there, so e goes for all of that kind, unless its conditions
+// can hold for no 32-bit argument.
+func folds(e *specs.LinuxSyscall, c call) bool {
+	kinds := map[uint32]map[uint64]string{
+		102: {1: "socket", 3: "connect", 5: "accept", 16: "sendmsg", 19: "recvmmsg", 20: "sendmmsg"},
+		117: {1: "semop", 2: "semget", 21: "shmat"},
+	}
+	name, ok := kinds[c.nr][c.args[0]]
+	if !ok || !slices.Contains(e.Names, name) {
+		return false
+	}
+	impossible, twice := 0, false
+	for i, a := range e.Args {
+		none := a.Value>>32 != 0 && (a.Op == specs.OpEqualTo || a.Op == specs.OpGreaterThan || a.Op == specs.OpGreaterEqual)
+		if none || a.Op == specs.OpMaskedEqual && (a.Value&a.ValueTwo)>>32 != 0 {
+			impossible++
+		}
+		twice = twice || slices.ContainsFunc(e.Args[:i], func(b specs.LinuxSeccompArg) bool { return a.Index == b.Index })
+	}
+	return impossible == 0 || twice && impossible < len(e.Args)
 }
 
 func (m *model) names(names []string, bit archMask, nr uint32) bool {

@@ -50,29 +50,50 @@ func newerCalls() []syscallNumber {
 	}
 }
 
-// x86Direct returns the calls that 32-bit x86 also reaches through socketcall(2)
-// and ipc(2), with the numbers that Linux 4.3 and 5.1 gave them, sorted by name.
-func x86Direct() []syscallNumber {
-	return []syscallNumber{
-		{"accept4", 364, onX86}, {"bind", 361, onX86}, {"connect", 362, onX86},
-		{"getpeername", 368, onX86}, {"getsockname", 367, onX86}, {"getsockopt", 365, onX86},
-		{"listen", 363, onX86}, {"msgctl", 402, onX86}, {"msgget", 399, onX86},
-		{"msgrcv", 401, onX86}, {"msgsnd", 400, onX86}, {"recvfrom", 371, onX86},
-		{"recvmsg", 372, onX86}, {"semctl", 394, onX86}, {"semget", 393, onX86},
-		{"sendmsg", 370, onX86}, {"sendto", 369, onX86}, {"setsockopt", 366, onX86},
-		{"shmat", 397, onX86}, {"shmctl", 396, onX86}, {"shmdt", 398, onX86},
-		{"shmget", 395, onX86}, {"shutdown", 373, onX86}, {"socket", 359, onX86},
-		{"socketpair", 360, onX86},
+// Numbers of the two calls of 32-bit x86 that others are folded into.
+const (
+	x86Socketcall = 102
+	x86IPC        = 117
+)
+
+// foldedCall is a call that 32-bit x86 reaches through another one.
+type foldedCall struct {
+	name   string
+	direct uint32 // its own number since Linux 4.3 or 5.1, 0 if it has none
+	via    uint32 // x86Socketcall or x86IPC
+	kind   uint32 // the first argument that selects it there
+}
+
+// foldedCalls returns the calls that socketcall(2) and ipc(2) hold, sorted by
+// name (linux/net.h and linux/ipc.h).
+func foldedCalls() []foldedCall {
+	return []foldedCall{
+		{"accept", 0, x86Socketcall, 5}, {"accept4", 364, x86Socketcall, 18},
+		{"bind", 361, x86Socketcall, 2}, {"connect", 362, x86Socketcall, 3},
+		{"getpeername", 368, x86Socketcall, 7}, {"getsockname", 367, x86Socketcall, 6},
+		{"getsockopt", 365, x86Socketcall, 15}, {"listen", 363, x86Socketcall, 4},
+		{"msgctl", 402, x86IPC, 14}, {"msgget", 399, x86IPC, 13},
+		{"msgrcv", 401, x86IPC, 12}, {"msgsnd", 400, x86IPC, 11},
+		{"recv", 0, x86Socketcall, 10}, {"recvfrom", 371, x86Socketcall, 12},
+		{"recvmmsg", 337, x86Socketcall, 19}, {"recvmsg", 372, x86Socketcall, 17},
+		{"semctl", 394, x86IPC, 3}, {"semget", 393, x86IPC, 2},
+		{"semop", 0, x86IPC, 1}, {"semtimedop", 0, x86IPC, 4},
+		{"send", 0, x86Socketcall, 9}, {"sendmmsg", 345, x86Socketcall, 20},
+		{"sendmsg", 370, x86Socketcall, 16}, {"sendto", 369, x86Socketcall, 11},
+		{"setsockopt", 366, x86Socketcall, 14}, {"shmat", 397, x86IPC, 21},
+		{"shmctl", 396, x86IPC, 24}, {"shmdt", 398, x86IPC, 22},
+		{"shmget", 395, x86IPC, 23}, {"shutdown", 373, x86Socketcall, 13},
+		{"socket", 359, x86Socketcall, 1}, {"socketpair", 360, x86Socketcall, 8},
 	}
 }
 
-// lookup finds a name in a table sorted by name.
-func lookup(table []syscallNumber, name string) (syscallNumber, bool) {
-	i, ok := slices.BinarySearchFunc(table, name, func(c syscallNumber, name string) int {
-		return strings.Compare(c.name, name)
+// lookup finds a name in a table sorted by name; the zero value if it is not there.
+func lookup[T any](table []T, name string, nameOf func(T) string) (found T, ok bool) {
+	i, ok := slices.BinarySearchFunc(table, name, func(entry T, name string) int {
+		return strings.Compare(nameOf(entry), name)
 	})
 	if !ok {
-		return syscallNumber{}, false
+		return found, false
 	}
 	return table[i], true
 }

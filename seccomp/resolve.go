@@ -8,12 +8,12 @@ import (
 type resolver struct {
 	archs  []arch
 	newer  []syscallNumber
-	direct []syscallNumber
+	folded []foldedCall
 	seen   map[string]*namedCall
 }
 
 func newResolver(archs []arch) *resolver {
-	return &resolver{archs: archs, newer: newerCalls(), direct: x86Direct(), seen: map[string]*namedCall{}}
+	return &resolver{archs: archs, newer: newerCalls(), folded: foldedCalls(), seen: map[string]*namedCall{}}
 }
 
 // resolve returns the call of a name, nil if neither libseccomp nor the own
@@ -31,32 +31,34 @@ func (r *resolver) find(name string) *namedCall {
 	call := &namedCall{name: name}
 	lib, err := sc.GetSyscallFromName(name)
 	call.inLib, call.lib = err == nil, int32(lib)
-	newer, ok := lookup(r.newer, name)
+	newer, ok := lookup(r.newer, name, func(c syscallNumber) string { return c.name })
 	if !call.inLib && !ok {
 		return nil
 	}
-	direct, _ := lookup(r.direct, name)
+	folded, _ := lookup(r.folded, name, func(c foldedCall) string { return c.name })
 	call.on = make([]placedCall, len(r.archs))
 	for i := range r.archs {
-		call.on[i] = place(call, &r.archs[i], newer, direct)
+		call.on[i] = place(call, &r.archs[i], newer, folded)
 	}
 	return call
 }
 
 // place finds a call on one architecture. libseccomp comes first; its negative
 // numbers mean "not here" or "only through socketcall or ipc".
-func place(call *namedCall, a *arch, newer, direct syscallNumber) placedCall {
-	nr := int64(-1)
+func place(call *namedCall, a *arch, newer syscallNumber, folded foldedCall) placedCall {
+	on := placedCall{nr: -1}
 	if call.inLib {
 		if lib, err := sc.GetSyscallFromNameByArch(call.name, a.lib); err == nil && lib >= 0 {
-			nr = int64(lib)
+			on.nr = int64(lib)
 		}
 	}
-	switch {
-	case direct.on&a.bit != 0:
-		return placedCall{nr: int64(direct.nr), direct: true}
-	case nr < 0 && newer.on&a.bit != 0:
-		return placedCall{nr: int64(a.base + newer.nr), own: true}
+	if a.bit == onX86 && folded.via != 0 {
+		on.folded = folded
+		if folded.direct != 0 {
+			on.nr = int64(folded.direct)
+		}
+	} else if on.nr < 0 && newer.on&a.bit != 0 {
+		on.nr, on.own = int64(a.base+newer.nr), true
 	}
-	return placedCall{nr: nr}
+	return on
 }

@@ -33,9 +33,9 @@ type namedCall struct {
 
 // placedCall is a system call on one architecture.
 type placedCall struct {
-	nr     int64 // -1 if there is none
-	own    bool  // the number is from our table and libseccomp cannot take it
-	direct bool  // reached directly and also through socketcall(2) or ipc(2)
+	nr     int64      // -1 if there is none
+	own    bool       // the number is from our table and libseccomp cannot take it
+	folded foldedCall // set if 32-bit x86 also reaches it through another call
 }
 
 // at gives the number on an architecture; ok is false if the call has none there.
@@ -128,26 +128,25 @@ func conditionSets(args []specs.LinuxSeccompArg) [][]condition {
 	return sets
 }
 
-// narrowed gives the conditions as they read where arguments have 32 bits and
-// the upper half is zero; ok is false if they can never hold. libseccomp would
-// compare with the lower half of the value.
+// narrowed gives the conditions that are left to ask where arguments have 32
+// bits and the upper half is zero; ok is false if they can never hold.
 func narrowed(conds []condition) (out []condition, ok bool) {
 	for _, c := range conds {
-		hi := c.value >> 32
+		high := c.value>>32 != 0
 		switch c.op {
 		case specs.OpEqualTo, specs.OpGreaterThan, specs.OpGreaterEqual:
-			if hi != 0 {
+			if high {
 				return nil, false
 			}
 		case specs.OpNotEqual, specs.OpLessThan, specs.OpLessEqual:
-			if hi != 0 {
-				continue
+			if high {
+				continue // always true
 			}
 		case specs.OpMaskedEqual:
 			if (c.value&c.two)>>32 != 0 {
 				return nil, false
 			}
-			c.value, c.two = c.value&0xffffffff, c.two&0xffffffff
+			c.value &= 0xffffffff
 			if c.value == 0 {
 				continue
 			}
@@ -155,26 +154,4 @@ func narrowed(conds []condition) (out []condition, ok bool) {
 		out = append(out, c)
 	}
 	return out, true
-}
-
-// rulesFor returns the rules as they read on one architecture, those without
-// conditions first: they win over the others of the same call, and so they do
-// also where libseccomp folds calls into one (socketcall on x86).
-func (p *profile) rulesFor(i int) []rule {
-	var plain, conditional []rule
-	for _, r := range p.rules {
-		if len(r.conds) == 0 {
-			plain = append(plain, r)
-			continue
-		}
-		if p.archs[i].narrow {
-			conds, possible := narrowed(r.conds)
-			if !possible {
-				continue
-			}
-			r.conds = conds
-		}
-		conditional = append(conditional, r)
-	}
-	return append(plain, conditional...)
 }

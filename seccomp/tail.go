@@ -4,15 +4,14 @@ import (
 	"math"
 	"slices"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
 const retENOSYS = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 
 // addTail sends every return of the default action through a tail that asks
-// once more: is this a call that libseccomp did not know, or one newer than the
-// profile? Calls that a rule of libseccomp decides are not slowed down.
+// once more: is this a call whose arguments matter, one that libseccomp does not
+// know, or one newer than the profile? Calls that a rule of libseccomp decides are not slowed down.
 //
 //	... libseccomp's program ...        tail: ld arch
 //	ret DEFAULT  ->  ja tail                  one block for each architecture
@@ -21,8 +20,8 @@ const retENOSYS = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 // That works because no rule has the default's value (readProfile drops them):
 // what returns it is either the default or, with KILL_THREAD, the answer to a
 // foreign architecture, which falls through the tail.
-func addTail(prog []instruction, p *profile, extras [][]rule) []instruction {
-	tail := buildTail(p, extras)
+func addTail(prog []instruction, p *profile) []instruction {
+	tail := buildTail(p)
 	if tail == nil {
 		return prog
 	}
@@ -36,7 +35,11 @@ func addTail(prog []instruction, p *profile, extras [][]rule) []instruction {
 }
 
 // buildTail returns the tail, nil if there is nothing for it to decide.
-func buildTail(p *profile, extras [][]rule) []instruction {
+func buildTail(p *profile) []instruction {
+	extras := make([][]extra, len(p.archs))
+	for i := range p.archs {
+		extras[i] = p.extras(i)
+	}
 	var a assembler
 	blocks := map[uint32]label{} // by audit number
 	needed := false
@@ -53,13 +56,13 @@ func buildTail(p *profile, extras [][]rule) []instruction {
 	}
 	a.ret(p.fallback)
 	for i := range p.archs {
-		if p.archs[i].bit == onX32 {
+		if p.archs[i].bit == onX32 && p.has(onAMD64) {
 			continue // within the block of its 64-bit twin
 		}
 		a.place(blocks[p.archs[i].audit])
 		a.load(dataNumber)
 		if p.archs[i].bit == onAMD64 {
-			p.x32Block(&a, extras)
+			p.x32Block(&a, i, extras)
 		}
 		p.archBlock(&a, i, extras[i])
 	}
@@ -78,24 +81,22 @@ func (p *profile) tooNew(i int) bool {
 }
 
 // x32Block decides numbers with the x32 bit, which come with the audit number
-// of x86-64, and falls through for all others.
-func (p *profile) x32Block(a *assembler, extras [][]rule) {
+// of x86-64 (the architecture at amd64), and falls through for all others.
+func (p *profile) x32Block(a *assembler, amd64 int, extras [][]extra) {
 	below := a.newLabel()
 	a.jumpUnless(opAtLeast, x32Bit, below)
-	i := slices.IndexFunc(p.archs, func(x arch) bool { return x.bit == onX32 })
-	if i >= 0 {
-		p.archBlock(a, i, extras[i])
+	if p.has(onX32) {
+		p.archBlock(a, amd64+1, extras[amd64+1])
 	} else {
-		p.noX32(a)
+		p.noX32(a, amd64)
 	}
 	a.place(below)
 }
 
 // noX32 answers calls with the x32 bit when x32 is no part of the profile.
 // libseccomp has refused them already, but for -1, which is no call at all.
-func (p *profile) noX32(a *assembler) {
-	i := slices.IndexFunc(p.archs, func(x arch) bool { return x.bit == onAMD64 })
-	if p.tooNew(i) {
+func (p *profile) noX32(a *assembler, amd64 int) {
+	if p.tooNew(amd64) {
 		other := a.newLabel()
 		a.jumpUnless(opEqual, math.MaxUint32, other)
 		a.ret(retENOSYS)
@@ -104,11 +105,16 @@ func (p *profile) noX32(a *assembler) {
 	a.ret(p.fallback)
 }
 
+// has tells whether the filter is built for an architecture.
+func (p *profile) has(bit archMask) bool {
+	return slices.ContainsFunc(p.archs, func(a arch) bool { return a.bit == bit })
+}
+
 // archBlock decides the calls of one architecture; the number is loaded.
-func (p *profile) archBlock(a *assembler, i int, extras []rule) {
-	for _, group := range byNumber(extras, i) {
-		p.extraCall(a, i, group)
-	}
+func (p *profile) archBlock(a *assembler, i int, extras []extra) {
+	none := a.newLabel()
+	p.search(a, i, byNumber(extras), none)
+	a.place(none)
 	if p.tooNew(i) {
 		old := a.newLabel()
 		skipApart(a, &p.archs[i], old)
@@ -117,6 +123,24 @@ func (p *profile) archBlock(a *assembler, i int, extras []rule) {
 		a.place(old)
 	}
 	a.ret(p.fallback)
+}
+
+// search finds the loaded number among groups sorted by number, by halves while
+// there are many, and goes to none if it is not there.
+func (p *profile) search(a *assembler, i int, groups [][]extra, none label) {
+	if len(groups) > 4 {
+		mid := len(groups) / 2
+		upper := a.newLabel()
+		a.jumpIf(opAtLeast, groups[mid][0].nr, upper)
+		p.search(a, i, groups[:mid], none)
+		a.place(upper)
+		p.search(a, i, groups[mid:], none)
+		return
+	}
+	for _, group := range groups {
+		p.extraCall(a, group, p.archs[i].narrow)
+	}
+	a.jump(none)
 }
 
 // skipApart jumps to old for the numbers whose height means nothing.
@@ -130,85 +154,21 @@ func skipApart(a *assembler, arch *arch, old label) {
 	a.place(below)
 }
 
-// extraCall decides one call by its rules: the first without conditions, else
-// the first whose conditions hold, else the default.
-func (p *profile) extraCall(a *assembler, i int, rules []rule) {
-	nr, _ := rules[0].call.at(i)
+// extraCall decides one call by the first of its rules whose conditions hold,
+// else by the default.
+func (p *profile) extraCall(a *assembler, rules []extra, narrow bool) {
 	other := a.newLabel()
-	a.jumpUnless(opEqual, nr, other)
-	if j := slices.IndexFunc(rules, func(r rule) bool { return len(r.conds) == 0 }); j >= 0 {
-		a.ret(rules[j].value)
-	} else {
-		for _, r := range rules {
-			next := a.newLabel()
-			for _, c := range r.conds {
-				a.condition(c, next)
-			}
-			a.ret(r.value)
-			a.place(next)
+	a.jumpUnless(opEqual, rules[0].nr, other)
+	for _, r := range rules {
+		next := a.newLabel()
+		for _, c := range r.conds {
+			a.condition(c, narrow, next)
 		}
+		a.ret(r.value)
+		a.place(next)
+	}
+	if len(rules[len(rules)-1].conds) > 0 {
 		a.ret(p.fallback)
 	}
 	a.place(other)
-}
-
-// byNumber groups the extra rules of one architecture by call, in order.
-func byNumber(extras []rule, i int) [][]rule {
-	var groups [][]rule
-	at := map[uint32]int{}
-	for _, r := range extras {
-		nr, _ := r.call.at(i)
-		if _, ok := at[nr]; !ok {
-			at[nr] = len(groups)
-			groups = append(groups, nil)
-		}
-		groups[at[nr]] = append(groups[at[nr]], r)
-	}
-	return groups
-}
-
-// condition goes on if c holds and jumps to fail if not. Arguments are compared
-// as unsigned 64-bit numbers, half by half.
-func (a *assembler) condition(c condition, fail label) {
-	lo := uint32(dataArgs + 8*c.index)
-	hi := lo + 4 // little endian, as all architectures built for
-	vhi, vlo := uint32(c.value>>32), uint32(c.value)
-	holds := a.newLabel()
-	a.load(hi)
-	switch c.op {
-	case specs.OpEqualTo:
-		a.jumpUnless(opEqual, vhi, fail)
-		a.load(lo)
-		a.jumpUnless(opEqual, vlo, fail)
-	case specs.OpNotEqual:
-		a.jumpUnless(opEqual, vhi, holds)
-		a.load(lo)
-		a.jumpIf(opEqual, vlo, fail)
-	case specs.OpGreaterThan, specs.OpGreaterEqual:
-		a.jumpIf(opGreater, vhi, holds)
-		a.jumpUnless(opEqual, vhi, fail)
-		a.load(lo)
-		if c.op == specs.OpGreaterThan {
-			a.jumpUnless(opGreater, vlo, fail)
-		} else {
-			a.jumpUnless(opAtLeast, vlo, fail)
-		}
-	case specs.OpLessThan, specs.OpLessEqual:
-		a.jumpIf(opGreater, vhi, fail)
-		a.jumpUnless(opEqual, vhi, holds)
-		a.load(lo)
-		if c.op == specs.OpLessThan {
-			a.jumpIf(opAtLeast, vlo, fail)
-		} else {
-			a.jumpIf(opGreater, vlo, fail)
-		}
-	case specs.OpMaskedEqual:
-		want := c.value & c.two
-		a.and(vhi)
-		a.jumpUnless(opEqual, uint32(want>>32), fail)
-		a.load(lo)
-		a.and(vlo)
-		a.jumpUnless(opEqual, uint32(want), fail)
-	}
-	a.place(holds)
 }

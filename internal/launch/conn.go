@@ -21,6 +21,8 @@ type Conn struct {
 	OnReport func(kind uint32, r *step.Report)
 	// OnFD is called with each descriptor that the init sends; it owns the file.
 	OnFD func(role byte, f *os.File) error
+	// OnArrived is called with each MsgArrived that AwaitEnd reads.
+	OnArrived func(name string)
 	// ahead are the barriers that were released before the init arrived.
 	ahead []string
 }
@@ -180,8 +182,12 @@ func (c *Conn) Release(name string) error {
 func (c *Conn) AwaitEnd(ctx context.Context, what string) error {
 	err := c.bounded(ctx, what, func() error {
 		for {
-			if _, _, err := c.next(); err != nil {
+			kind, body, err := c.next()
+			if err != nil {
 				return err
+			}
+			if kind == step.MsgArrived && c.OnArrived != nil {
+				c.OnArrived(string(body))
 			}
 		}
 	})

@@ -95,6 +95,15 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 			b.devBind = true
 		}
 	}
+	if s.Type == step.MountFS {
+		idmap, err := b.idMapped(at, m, &opts)
+		if err != nil {
+			return err
+		}
+		if idmap != nil {
+			s.IDMap = b.fd(FDSource{At: at, Kind: FDUserNS, IDMap: idmap})
+		}
+	}
 	if target == "/" {
 		return fmt.Errorf("%s.destination: %q: mounting over the root file system is not possible", at, m.Destination)
 	}
@@ -153,46 +162,40 @@ func (b *builder) bindSource(at string, m *specs.Mount, opts *spec.MountOptions,
 	if err != nil {
 		return err
 	}
-	byHost := b.user.any() && b.f.Privileged && !opts.CopySymlink
-	if idmap != nil {
-		idmap.At = at
-		s.IDMap, s.IDMapRec = b.fd(*idmap), opts.RIDMap || opts.RBind() && !opts.IDMap
-		byHost = true
-	}
-	if byHost {
+	if idmap != nil || b.user.any() && b.f.Privileged && !opts.CopySymlink {
 		s.Tree = b.fd(FDSource{At: at + ".source", Kind: FDTree, Path: s.Source,
-			Recursive: opts.RBind(), NoFollow: opts.SrcNoFollow})
+			Recursive: opts.RBind(), NoFollow: opts.SrcNoFollow, IDMap: idmap})
 	}
 	return nil
 }
 
 // idMapped gives the user namespace of an idmapped mount, nil when none is asked for.
-func (b *builder) idMapped(at string, m *specs.Mount, opts *spec.MountOptions) (*FDSource, error) {
-	src := &FDSource{Kind: FDUserNS}
+func (b *builder) idMapped(at string, m *specs.Mount, opts *spec.MountOptions) (*IDMap, error) {
+	idmap := &IDMap{Recursive: opts.RIDMap}
 	switch {
 	case opts.IDMapping != nil:
 		var err error
-		if src.UIDMap, src.GIDMap, err = b.ownMapping(at, opts.IDMapping); err != nil {
+		if idmap.UID, idmap.GID, err = b.ownMapping(at, opts.IDMapping); err != nil {
 			return nil, err
 		}
 	case len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0:
-		src.UIDMap, src.GIDMap = idMaps(m.UIDMappings), idMaps(m.GIDMappings)
+		idmap.UID, idmap.GID = idMaps(m.UIDMappings), idMaps(m.GIDMappings)
 	case opts.IDMap || opts.RIDMap:
 		n := spec.Namespace(b.s, specs.UserNamespace)
 		if n == nil {
 			return nil, fmt.Errorf("%s.options: idmap needs mappings or a user namespace", at)
 		}
-		src.Path = n.Path
+		idmap.Path = n.Path
 		if n.Path == "" {
-			src.UIDMap, src.GIDMap = idMaps(b.user.uid), idMaps(b.user.gid)
+			idmap.UID, idmap.GID = idMaps(b.user.uid), idMaps(b.user.gid)
 		}
 	default:
 		return nil, nil
 	}
-	if !b.f.Privileged {
-		return nil, fmt.Errorf("%s: an idmapped mount needs privilege", at)
+	if !b.f.Privileged || b.f.InUserNS {
+		return nil, fmt.Errorf("%s: an idmapped mount needs the host's privilege", at)
 	}
-	return src, nil
+	return idmap, nil
 }
 
 // ownMapping turns the text of idmap=… into maps; `@` counts the host ids from inside the container.

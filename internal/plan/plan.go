@@ -38,8 +38,14 @@ type FDSource struct {
 	Index     int
 	Recursive bool
 	NoFollow  bool
-	UIDMap    []step.IDMap
-	GIDMap    []step.IDMap
+	IDMap     *IDMap
+}
+
+// IDMap is the user namespace of an idmapped mount: the one at Path, or a new one with these maps.
+type IDMap struct {
+	Path      string
+	UID, GID  []step.IDMap
+	Recursive bool // the whole tree is mapped
 }
 
 // Options are the caller's choices.

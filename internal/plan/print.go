@@ -23,11 +23,8 @@ func (p *Plan) Text() string {
 		if f.Recursive {
 			b = append(b, " recursive"...)
 		}
-		for _, m := range f.UIDMap {
-			b = fmt.Appendf(b, " uid(%d %d %d)", m.Container, m.Host, m.Size)
-		}
-		for _, m := range f.GIDMap {
-			b = fmt.Appendf(b, " gid(%d %d %d)", m.Container, m.Host, m.Size)
+		if f.IDMap != nil {
+			b = appendIDMap(b, f.IDMap)
 		}
 		if f.At != "" {
 			b = append(append(b, "  # "...), f.At...)
@@ -72,4 +69,17 @@ func (p *Plan) JSON() []byte {
 		b = append(b, quote(w)...)
 	}
 	return append(b, "]}\n"...)
+}
+
+func appendIDMap(b []byte, m *IDMap) []byte {
+	if m.Path != "" {
+		b = fmt.Appendf(b, " idmap=%q", m.Path)
+	}
+	for _, m := range m.UID {
+		b = fmt.Appendf(b, " uid(%d %d %d)", m.Container, m.Host, m.Size)
+	}
+	for _, m := range m.GID {
+		b = fmt.Appendf(b, " gid(%d %d %d)", m.Container, m.Host, m.Size)
+	}
+	return b
 }

@@ -51,13 +51,13 @@ func (b *builder) process(p *specs.Process, create bool) error {
 			b.init(b.initHooks("startContainer", h.StartContainer, cwd, specs.StateCreated)...)
 		}
 	}
+	b.placeFDs()
 	if f := b.o.Filter; f != nil {
 		b.init(&step.Seccomp{Filter: f.Program, Flags: f.Flags, Notify: f.Notify, Place: step.At("linux.seccomp")})
 		if b.lateFilter(p) {
 			b.init(final)
 		}
 	}
-	b.placeFDs()
 	b.init(&step.Exec{Args: p.Args, Env: env, Home: lookup(env, "HOME") == "", Place: step.At("process.args[0]")})
 	return nil
 }

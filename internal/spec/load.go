@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // maxDocument bounds what is read of a document, in bytes. The largest real
@@ -87,21 +87,45 @@ func LoadMounts(r io.Reader) ([]specs.Mount, error) {
 	return mounts, nil
 }
 
+// readFile reads through bare system calls: the first file that package os
+// opens in a process sets up its poller, and a regular file has no use for it.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	defer unix.Close(fd)
+	var info unix.Stat_t
+	if err := unix.Fstat(fd, &info); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	raw, err := readAll(f, info.Size())
+	raw, err := readAll(fdReader(fd), info.Size)
 	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
 	return raw, nil
+}
+
+// fdReader reads from a file descriptor that somebody else owns.
+type fdReader int
+
+func (fd fdReader) Read(p []byte) (int, error) {
+	n, err := retry(func() (int, error) { return unix.Read(int(fd), p) })
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func retry(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
 }
 
 // readAll reads to the end, but no more than maxDocument. The hint is the size

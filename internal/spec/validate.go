@@ -28,11 +28,16 @@ type Options struct {
 func Validate(s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
+	if s == nil {
+		c.fail(top, "", "no configuration")
+		return c.found
+	}
 	c.version(top.field("ociVersion"), s.Version)
 	if s.Process == nil {
 		c.fail(top.field("process"), "", "must not be empty")
 	} else {
 		c.process(top.field("process"), s.Process)
+		c.mappedUser(top.field("process").field("user"), &s.Process.User, s)
 	}
 	c.root(s)
 	c.names(s)
@@ -45,11 +50,18 @@ func Validate(s *specs.Spec, opts Options) Findings {
 	return c.found
 }
 
-// ValidateProcess judges a process document for exec.
-func ValidateProcess(p *specs.Process, opts Options) Findings {
+// ValidateProcess judges a process document for exec in the container that s
+// describes (nil: unknown).
+func ValidateProcess(p *specs.Process, s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
+	if p == nil {
+		p = &specs.Process{}
+	}
 	c.process(top.field("process"), p)
+	if s != nil {
+		c.mappedUser(top.field("process").field("user"), &p.User, s)
+	}
 	return c.found
 }
 
@@ -57,6 +69,9 @@ func ValidateProcess(p *specs.Process, opts Options) Findings {
 // that s describes.
 func ValidateMounts(mounts []specs.Mount, s *specs.Spec, opts Options) Findings {
 	c := checker{opts: opts}
+	if s == nil {
+		s = &specs.Spec{}
+	}
 	var top *node
 	c.mounts(top.field("mounts"), mounts, s)
 	return c.found
@@ -67,7 +82,9 @@ func ValidateMounts(mounts []specs.Mount, s *specs.Spec, opts Options) Findings 
 func ValidateResources(r *specs.LinuxResources, opts Options) Findings {
 	c := checker{opts: opts}
 	var top *node
-	c.resources(top.field("linux").field("resources"), r)
+	if r != nil {
+		c.resources(top.field("linux").field("resources"), r)
+	}
 	return c.found
 }
 

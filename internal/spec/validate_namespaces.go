@@ -47,6 +47,26 @@ func (c *checker) userMappings(at *node, s *specs.Spec) {
 	}
 }
 
+// mappedUser checks that the process's ids exist in a user namespace made anew;
+// what a joined one maps only the host knows.
+func (c *checker) mappedUser(at *node, u *specs.User, s *specs.Spec) {
+	user := Namespace(s, specs.UserNamespace)
+	if user == nil || user.Path != "" || len(s.Linux.UIDMappings) == 0 || len(s.Linux.GIDMappings) == 0 {
+		return
+	}
+	if _, ok := HostID(s.Linux.UIDMappings, u.UID); !ok {
+		c.fail(at.field("uid"), "", "cannot setuid to unmapped uid "+itoa(int64(u.UID))+" in user namespace")
+	}
+	if _, ok := HostID(s.Linux.GIDMappings, u.GID); !ok {
+		c.fail(at.field("gid"), "", "cannot setgid to unmapped gid "+itoa(int64(u.GID))+" in user namespace")
+	}
+	for i, gid := range u.AdditionalGids {
+		if _, ok := HostID(s.Linux.GIDMappings, gid); !ok {
+			c.fail(at.field("additionalGids").at(i), itoa(int64(gid)), "unmapped in user namespace")
+		}
+	}
+}
+
 // maxMappings is the kernel's UID_GID_MAP_MAX_EXTENTS.
 const maxMappings = 340
 

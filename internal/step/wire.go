@@ -26,6 +26,10 @@ const (
 	MsgFD
 )
 
+// ArrivedExec is the name with which the init says, right before execve, that nothing of its own is left
+// to be done: an end of file without it is a death.
+const ArrivedExec = "exec"
+
 // SocketFD is where the init finds the socket.
 const SocketFD = 3
 

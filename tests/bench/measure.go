@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,13 +43,15 @@ func (b *book) series() (out []series) {
 	return out
 }
 
-// rounds calls f for every runtime in turn, n times after two for warmth; each round starts with
-// another runtime, so that none is always behind the same one.
+// rounds calls f for every runtime, n times after two for warmth, in an order that is drawn anew
+// (but the same in every run of the benchmark): what a runtime leaves to the kernel to clean up
+// would else always be at the cost of the same next one.
 func (l *lab) rounds(n int, f func(r *runtimeUnderTest, warm bool) error) error {
 	const warming = 2
+	draw := rand.New(rand.NewPCG(1, 2))
 	for i := range n + warming {
-		for k := range l.runtimes {
-			r := &l.runtimes[(i+k)%len(l.runtimes)]
+		for _, k := range draw.Perm(len(l.runtimes)) {
+			r := &l.runtimes[k]
 			if err := f(r, i < warming); err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}

@@ -65,6 +65,7 @@ mirror() {
 missing() { # packages the root lacks
 	local p
 	for p in $PEERS_PACKAGES; do
+		# shellcheck disable=SC2016 # dpkg's own ${...}
 		chroot "$PEERS_ROOT" dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || echo "$p"
 	done
 }
@@ -86,6 +87,7 @@ cmd_make() {
 		# shellcheck disable=SC2086 # a list of packages
 		# in the private namespace: maintainer scripts may want /proc and /dev.  A mirror that is a
 		# snapshot has release files past their date.
+		# shellcheck disable=SC2016,SC2086 # the inner shell's own $@; $m is a list of words
 		"$self" in sh -c 'export DEBIAN_FRONTEND=noninteractive
 			apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Check-Valid-Until=false update &&
 			apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"' sh $m
@@ -163,6 +165,7 @@ in) shift; cmd_in "$@" ;;
 __inner) shift; inner "$@" ;;
 path) echo "$PEERS_ROOT" ;;
 versions)
+	# shellcheck disable=SC2016 # for the inner shell
 	cmd_in sh -c 'echo "debian $(cat /etc/debian_version), kernel $(uname -r)"
 		dpkg-query -W -f "\${Package} \${Version}\n" crun runc libseccomp2 2>/dev/null
 		crun --version; echo; runc --version' ;;

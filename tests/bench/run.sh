@@ -4,11 +4,13 @@
 #
 #   run.sh [--tare PATH] [--json FILE] [FLAG..]      FLAGs: see `go run ./tests/bench -h`
 #
-# Without --tare only the peers are measured.  Needs root, Go, cc, and debootstrap with a Debian mirror
+# The default for --tare is bin/tare, if it is there; with --tare '' only the peers are measured.  Needs root, Go, cc, and debootstrap with a Debian mirror
 # for the first time (PEERS_ROOT keeps the root for the next).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-tare='' json=''
+json=
+tare=$here/../../bin/tare
+[ -x "$tare" ] || tare=
 n=$#
 while [ "$n" -gt 0 ]; do
 	a=$1

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -11,12 +12,15 @@ import (
 	"carriers/door"
 )
 
-// timeTable starts every carrier n times, in turn, and prints medians.
+// timeTable starts every carrier n times, in rounds of an order drawn anew, so that none always has
+// the same one's remains cleaned up beside it, and prints medians.
 func timeTable(b *bundle, title string, n int, pause time.Duration) error {
 	cs := carriers()
 	all := make([][]sample, len(cs))
+	draw := rand.New(rand.NewPCG(1, 2))
 	for i := range n + 10 { // the first ten warm the caches
-		for k, c := range cs {
+		for _, k := range draw.Perm(len(cs)) {
+			c := cs[k]
 			time.Sleep(pause)
 			s, err := start(b, c.how, options{})
 			if err != nil {

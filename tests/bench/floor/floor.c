@@ -122,6 +122,16 @@ static __attribute__((noreturn)) void die(const char *what, const char *arg)
 	_exit(120);
 }
 
+/* join writes a and b and c into p, which holds 640 bytes. */
+static void join(char p[640], const char *a, const char *b, const char *c)
+{
+	size_t la = strlen(a), lb = strlen(b), lc = strlen(c);
+	if (la + lb + lc >= 640) { errno = ENAMETOOLONG; die("path", a); }
+	memcpy(p, a, la);
+	memcpy(p + la, b, lb);
+	memcpy(p + la + lb, c, lc + 1);
+}
+
 static int put(const char *path, const char *val)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -165,14 +175,14 @@ static const char *const allow[] = {
 
 static void copy_up(const char *parent, const char *child, const char *file)
 {
-	char p[512], v[256];
-	snprintf(p, sizeof p, "%s/%s", parent, file);
+	char p[640], v[256];
+	join(p, parent, "/", file);
 	int fd = open(p, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, v, sizeof v - 1);
 	if (fd >= 0) close(fd);
 	if (n <= 0) return;
 	v[n] = 0;
-	snprintf(p, sizeof p, "%s/%s", child, file);
+	join(p, child, "/", file);
 	put(p, v);
 }
 
@@ -252,14 +262,14 @@ static int helper(void *arg)
 {
 	char p[640], num[16];
 	(void)arg;
-	snprintf(p, sizeof p, "%s%s/cgroup.procs", hiers[0].mnt, cgpath);
+	join(p, hiers[0].mnt, cgpath, "/cgroup.procs");
 	put(p, "0"); /* starts (and waits for) the grace period */
 	fwait(&childpid);
 	snprintf(num, sizeof num, "%d", childpid);
 	int ok = 1;
 	for (int i = 0; childpid > 0 && i < nhier; i++) {
 		if (!use[i]) continue;
-		snprintf(p, sizeof p, "%.127s%.255s/cgroup.procs", hiers[i].mnt, cgpath);
+		join(p, hiers[i].mnt, cgpath, "/cgroup.procs");
 		if (put(p, num)) ok = -1;
 	}
 	fset(&joined, ok);
@@ -273,7 +283,7 @@ static int start_helper(void)
 
 static int make_cgroups(int *helppid)
 {
-	char p[512], f[640], num[32];
+	char p[640], f[640], num[32];
 	const char *mode = getenv("FLOOR_CGROUP");
 	int cgfd = -1;
 	if (mode && !strcmp(mode, "no")) return -1;
@@ -283,7 +293,7 @@ static int make_cgroups(int *helppid)
 		    !(memlimit >= 0 && !strcmp(c, "memory")) && !(pidslimit >= 0 && !strcmp(c, "pids")))
 			continue;
 		use[i] = 1;
-		snprintf(p, sizeof p, "%s%s", hiers[i].mnt, cgpath);
+		join(p, hiers[i].mnt, cgpath, "");
 		mkdirs(p, strlen(hiers[i].mnt));
 		if (strstr(c, "cpuset")) {
 			char parent[512];
@@ -298,28 +308,28 @@ static int make_cgroups(int *helppid)
 	for (int i = 0; i < nhier; i++) {
 		const char *c = hiers[i].ctl;
 		if (!use[i]) continue;
-		snprintf(p, sizeof p, "%s%s", hiers[i].mnt, cgpath);
+		join(p, hiers[i].mnt, cgpath, "");
 		if (v2) {
 			cgfd = open(p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			if (cgfd < 0) die("open", p);
 			device_bpf(cgfd);
 		}
 		if (!strcmp(c, "devices")) {
-			snprintf(f, sizeof f, "%s/devices.deny", p);
+			join(f, p, "/devices.deny", "");
 			if (put(f, "a")) die("write", f);
-			snprintf(f, sizeof f, "%s/devices.allow", p);
+			join(f, p, "/devices.allow", "");
 			int fd = open(f, O_WRONLY | O_CLOEXEC);
 			for (unsigned k = 0; k < sizeof allow / sizeof *allow; k++)
 				if (write(fd, allow[k], strlen(allow[k])) < 0) die("devices.allow", allow[k]);
 			close(fd);
 		}
 		if (memlimit >= 0 && (v2 || strstr(c, "memory"))) {
-			snprintf(f, sizeof f, "%s/%s", p, v2 ? "memory.max" : "memory.limit_in_bytes");
+			join(f, p, "/", v2 ? "memory.max" : "memory.limit_in_bytes");
 			snprintf(num, sizeof num, "%lld", memlimit);
 			if (put(f, num)) die("write", f);
 		}
 		if (pidslimit >= 0 && (v2 || strstr(c, "pids"))) {
-			snprintf(f, sizeof f, "%s/pids.max", p);
+			join(f, p, "/pids.max", "");
 			snprintf(num, sizeof num, "%lld", pidslimit);
 			if (put(f, num)) die("write", f);
 		}
@@ -329,10 +339,10 @@ static int make_cgroups(int *helppid)
 
 static void remove_cgroups(void)
 {
-	char p[512];
+	char p[640];
 	for (int i = 0; i < nhier; i++) {
 		if (!use[i]) continue;
-		snprintf(p, sizeof p, "%s%s", hiers[i].mnt, cgpath);
+		join(p, hiers[i].mnt, cgpath, "");
 		for (int t = 0; rmdir(p) && errno == EBUSY && t < 1000; t++) usleep(200);
 	}
 }
@@ -345,7 +355,7 @@ static void mnt(const char *src, const char *dst, const char *type, unsigned lon
 
 static __attribute__((noreturn)) void child(void)
 {
-	char p[512];
+	char p[640];
 	static const char *const masked[] = { "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys",
 		"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
 		"/sys/firmware", "/proc/scsi" };
@@ -363,7 +373,7 @@ static __attribute__((noreturn)) void child(void)
 	if (!v2 && !helping)
 		for (int i = 0; i < nhier; i++) {
 			if (!use[i]) continue;
-			snprintf(p, sizeof p, "%s%s/cgroup.procs", hiers[i].mnt, cgpath);
+			join(p, hiers[i].mnt, cgpath, "/cgroup.procs");
 			if (put(p, "0")) die("join", p);
 		}
 	if (!helping) mark("join cgroups");
@@ -395,9 +405,9 @@ static __attribute__((noreturn)) void child(void)
 		for (int i = 0; i < nhier; i++) {
 			if (!use[i]) continue;
 			const char *base = strrchr(hiers[i].mnt, '/') + 1;
-			char s[512];
-			snprintf(p, sizeof p, "sys/fs/cgroup/%s", base);
-			snprintf(s, sizeof s, "%s%s", hiers[i].mnt, cgpath);
+			char s[640];
+			join(p, "sys/fs/cgroup/", base, "");
+			join(s, hiers[i].mnt, cgpath, "");
 			if (mkdir(p, 0755)) die("mkdir", p);
 			mnt(s, p, NULL, MS_BIND, NULL);
 			mnt(s, p, NULL, MS_BIND | MS_REMOUNT | cf | MS_RDONLY, NULL);

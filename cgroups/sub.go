@@ -1,0 +1,87 @@
+package cgroups
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"tare/cgroups/internal/ctl"
+)
+
+// Sub returns the Config of existing cgroups below this one, for a process
+// that is to join there. Each arg is [CONTROLLER[,CONTROLLER]...:]PATH; PATH
+// counts from this cgroup, whether or not it begins with a slash, and must
+// not leave it. With controllers (v1) it moves those hierarchies alone, and
+// the rest stays as it is; without any, at most one arg can be, and it moves
+// all.
+func (c Config) Sub(args []string) (Config, error) {
+	c = c.Clone()
+	done := make([]bool, len(c.Dirs))
+	for _, arg := range args {
+		names, sub, ok := strings.Cut(arg, ":")
+		if !ok {
+			names, sub = "", arg
+		}
+		if err := c.subOne(done, names, sub, arg); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Config) subOne(done []bool, names, sub, arg string) error {
+	if strings.ContainsRune(sub, 0) || slices.Contains(strings.Split(sub, "/"), "..") {
+		return fmt.Errorf("cgroup %q: not a sub-cgroup of the container's", arg)
+	}
+	var wanted []string
+	if names != "" {
+		wanted = strings.Split(names, ",")
+	}
+	for _, name := range wanted {
+		if !slices.ContainsFunc(c.Dirs, func(d Dir) bool { return d.is(name) }) {
+			return fmt.Errorf("cgroup %q: controller %q: %w", arg, name, ErrMode)
+		}
+	}
+	for i := range c.Dirs {
+		d := &c.Dirs[i]
+		if wanted != nil && !slices.ContainsFunc(wanted, d.is) {
+			continue
+		}
+		if done[i] {
+			return fmt.Errorf("cgroup %q: names a hierarchy a second time", arg)
+		}
+		done[i] = true
+		d.Path = path.Join(d.Path, sub)
+		if !ctl.Exists(d.Path) {
+			return fmt.Errorf("cgroup %q: %q: %w", arg, d.Path, unix.ENOENT)
+		}
+	}
+	return nil
+}
+
+// is reports whether name, as a user writes it, means this v1 hierarchy.
+func (d *Dir) is(name string) bool {
+	return name != "" && (d.Has(name) || d.Has("name="+name))
+}
+
+// Current returns the Config of the cgroups in which pid is now, as far as
+// they are this cgroup or lie below it: a payload may have moved its init to
+// a child and given controllers away, so that only there a process may still
+// join. Hierarchies in which pid is elsewhere keep this cgroup.
+func (c Config) Current(pid int) (Config, error) {
+	list, err := Of(pid)
+	if err != nil {
+		return Config{}, err
+	}
+	c = c.Clone()
+	for i := range c.Dirs {
+		d := &c.Dirs[i]
+		if now := dirOf(&d.Hierarchy, list); strings.HasPrefix(now, d.Path+"/") {
+			d.Path = now
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,142 @@
+package v2
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"tare/cgroups"
+	"tare/cgroups/internal/ctl"
+)
+
+// enableAll gives the cgroup every controller that its parents have. Those in
+// need must be among them; for the rest it is not an error to be missing.
+func (m *Manager) enableAll(need []Need) error {
+	root, err := controllers(m.mount)
+	if err != nil {
+		return err
+	}
+	have, err := controllers(m.dir)
+	if err != nil {
+		return err
+	}
+	if missing := minus(root, have); len(missing) > 0 {
+		if err := m.enable(missing); err != nil {
+			// Unneeded controllers may stay off; whether a needed one is, shows below.
+			if have, rerr := controllers(m.dir); rerr != nil || !covers(have, need) {
+				return err
+			}
+			return nil
+		}
+		if have, err = controllers(m.dir); err != nil {
+			return err
+		}
+	}
+	return checkNeed(have, need)
+}
+
+// enable turns controllers on in every ancestor, from the mount downwards. It
+// goes on after an error and returns the first.
+func (m *Manager) enable(names []string) error {
+	var first error
+	path := m.dir[len(m.mount):]
+	for i := 0; i < len(path); i++ {
+		if path[i] != '/' {
+			continue
+		}
+		if err := enableIn(m.mount+path[:i], names); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// enableIn writes what is missing to dir's cgroup.subtree_control: all at
+// once, and one by one if the kernel refuses that.
+func enableIn(dir string, names []string) error {
+	line, err := ctl.Line(dir, "cgroup.subtree_control")
+	if err != nil {
+		return err
+	}
+	have, err := controllers(dir)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, n := range minus(names, strings.Fields(line)) {
+		if slices.Contains(have, n) {
+			missing = append(missing, n)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err = writeSubtree(dir, "+"+strings.Join(missing, " +")); err == nil || len(missing) == 1 {
+		return err
+	}
+	err = nil
+	for _, n := range missing {
+		if e := writeSubtree(dir, "+"+n); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+func writeSubtree(dir, value string) error {
+	err := ctl.Write(dir, "cgroup.subtree_control", value)
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("cgroup %q: %w (the cgroup has processes of its own)", dir, err)
+	case err != nil:
+		return fmt.Errorf("cgroup %q: %w", dir, err)
+	}
+	return nil
+}
+
+func controllers(dir string) ([]string, error) {
+	line, err := ctl.Line(dir, "cgroup.controllers")
+	return strings.Fields(line), err
+}
+
+func minus(a, b []string) []string {
+	var out []string
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func covers(have []string, need []Need) bool { return checkNeed(have, need) == nil }
+
+func checkNeed(have []string, need []Need) error {
+	for _, n := range need {
+		if !slices.Contains(have, n.Controller) {
+			return fmt.Errorf("%s: cgroup controller %q: %w", n.At, n.Controller, cgroups.ErrNotSupported)
+		}
+	}
+	return nil
+}
+
+// fixType makes a cgroup below a threaded one usable: there it is born
+// "domain invalid" and can only become threaded, which rules out controllers
+// such as memory (cgroups(7), "Thread mode").
+func (m *Manager) fixType(need []Need) error {
+	typ, err := ctl.Line(m.dir, "cgroup.type")
+	if err != nil || typ != "domain invalid" {
+		return err
+	}
+	for _, n := range need {
+		switch n.Controller {
+		case "cpu", "cpuset", "perf_event", "pids":
+		default:
+			return fmt.Errorf("%s: controller %q in a threaded cgroup: %w", n.At, n.Controller, cgroups.ErrNotSupported)
+		}
+	}
+	return ctl.Write(m.dir, "cgroup.type", "threaded")
+}

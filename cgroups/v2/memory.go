@@ -1,0 +1,87 @@
+package v2
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"tare/cgroups"
+	"tare/cgroups/internal/ctl"
+)
+
+const atMemory = "linux.resources.memory."
+
+func isMemorySet(r *specs.LinuxResources) bool {
+	m := r.Memory
+	return m != nil && (set(m.Limit) || set(m.Swap) || set(m.Reservation))
+}
+
+func value(v *int64) int64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+func setMemory(dir string, r *specs.LinuxResources) error {
+	m := r.Memory
+	limit := value(m.Limit)
+	base := limit
+	if base == 0 && value(m.Swap) > 0 {
+		// Swap alone, in an update: it counts on top of the limit in force.
+		now, err := ctl.Uint(dir, "memory.max")
+		if err != nil {
+			return fmt.Errorf(atMemory+"swap: %w", err)
+		}
+		if now <= math.MaxInt64 {
+			base = int64(now)
+		}
+	}
+	swap, setSwap, err := cgroups.SwapMax(base, value(m.Swap))
+	if err != nil {
+		return err
+	}
+	if err := checkUsage(dir, m); err != nil {
+		return err
+	}
+	if setSwap {
+		err := ctl.Write(dir, "memory.swap.max", cgroups.Limit(swap))
+		// Without swap accounting there is no swap to use: none and no limit hold.
+		if err != nil && !(errors.Is(err, unix.ENOENT) && swap <= 0) {
+			return fmt.Errorf(atMemory+"swap: %w", err)
+		}
+	}
+	if limit != 0 {
+		if err := ctl.Write(dir, "memory.max", cgroups.Limit(limit)); err != nil {
+			return fmt.Errorf(atMemory+"limit: %w", err)
+		}
+	}
+	if set(m.Reservation) {
+		if err := ctl.Write(dir, "memory.low", cgroups.Limit(*m.Reservation)); err != nil {
+			return fmt.Errorf(atMemory+"reservation: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkUsage refuses a limit below the present use if memory.checkBeforeUpdate
+// asks for it: v2 would kill processes instead of refusing.
+func checkUsage(dir string, m *specs.LinuxMemory) error {
+	if m.CheckBeforeUpdate == nil || !*m.CheckBeforeUpdate || value(m.Limit) <= 0 {
+		return nil
+	}
+	used, err := ctl.Uint(dir, "memory.current")
+	if ctl.Gone(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf(atMemory+"checkBeforeUpdate: %w", err)
+	}
+	if used > uint64(*m.Limit) {
+		return fmt.Errorf(atMemory+"limit: %d is below the usage of %d bytes: %w", *m.Limit, used, unix.EBUSY)
+	}
+	return nil
+}
