@@ -43,9 +43,8 @@ awk -v modules="$dir/modules" -v inits="$dir/inits" '
 	}
 	{ size[owner($2)] += $1 }
 	END {
-		printf "%-48s %-10s %9s %6s %9s\n", "module", "version", "KiB", "inits", "init ms"
-		for (o in size) printf "%-48s %-10s %9.0f %6d %9.3f\n", o, version[o], size[o] / 1024, n[o], ms[o]
-	}' "$dir/symbols" | (IFS= read -r head && printf '%s\n' "$head" && sort -k3,3nr)
+		for (o in size) printf "%9.0f %6d %9.3f  %s %s\n", size[o] / 1024, n[o], ms[o], o, version[o]
+	}' "$dir/symbols" | sort -nr | (printf '%9s %6s %9s  %s\n' KiB inits 'init ms' module && cat)
 
 printf '\nbin/tare: '
 stat -c '%s bytes' bin/tare
