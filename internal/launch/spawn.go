@@ -162,8 +162,7 @@ func (c *Child) throughDoor(ctx context.Context, s *step.Spawn, o Options) error
 		if err := c.Conn.send(b, fds); err != nil {
 			return fmt.Errorf("send the door its request: %w", err)
 		}
-		// The one that clones tells the child's number while the child goes on by itself: either
-		// message may be the first.
+		// After the clone two processes write: which of them is first is open.
 		for done, followed := false, !s.Fork; !done || !followed; {
 			var buf [step.DoorReplySize]byte
 			if _, err := io.ReadFull(c.Conn.f, buf[:]); err != nil {
