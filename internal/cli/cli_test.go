@@ -197,7 +197,7 @@ func TestParsing(t *testing.T) {
 	if !c.Bool("all") || !reflect.DeepEqual(c.Args().Slice(), []string{"id", "9"}) {
 		t.Errorf("kill %q", c.Args().Slice())
 	}
-	c = parse(t, "--root", "list", "--log=x", "ps", "id", "-o", "pid")
+	c = parse(t, "--root", "list", "--log=/dev/null", "ps", "id", "-o", "pid")
 	if !reflect.DeepEqual(c.Args().Slice(), []string{"id", "-o", "pid"}) || c.Root().String("root") != "list" {
 		t.Errorf("ps %q", c.Args().Slice())
 	}
