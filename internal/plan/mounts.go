@@ -145,6 +145,9 @@ func (b *builder) mountStep(at string, m *specs.Mount, opts *spec.MountOptions) 
 		s.Set |= opts.Flags & unix.MS_BIND
 	case opts.Bind():
 		s.Type, s.FSType = step.MountBind, ""
+	case m.Type == "": // nothing but a propagation for what is mounted there
+		s.Type = step.MountRemount
+		s.Set |= unix.MS_BIND
 	}
 	set := func(bit uint64, on bool) {
 		if on {
