@@ -199,13 +199,21 @@ func (b *builder) lastBarrier(p *specs.Process, create bool) {
 		steps = append(steps, &step.CgroupJoin{Phase: step.JoinLate, Sub: b.o.CgroupSub})
 		b.joined = true
 	}
-	if p.OOMScoreAdj != nil && create {
-		steps = append(steps, &step.OOMScore{Value: int64(*p.OOMScoreAdj), Place: step.At("process.oomScoreAdj")})
+	if adj := b.oomScore(p, create); adj != nil {
+		steps = append(steps, &step.OOMScore{Value: int64(*adj), Place: step.At("process.oomScoreAdj")})
 	}
 	if b.f.Resource || b.user.any() {
 		steps = append(steps, rlimitSteps(p)...)
 	}
 	b.meet(BarrierCreated, steps...)
+}
+
+// oomScore of an exec is the container's, whatever the process asks for.
+func (b *builder) oomScore(p *specs.Process, create bool) *int {
+	if !create && b.s.Process != nil {
+		return b.s.Process.OOMScoreAdj
+	}
+	return p.OOMScoreAdj
 }
 
 func rlimitSteps(p *specs.Process) []step.Step {
