@@ -11,6 +11,7 @@ import (
 
 	"tare/internal/initstage"
 	"tare/internal/step"
+	"tare/internal/sys"
 )
 
 // The test binary plays three parts: the tests themselves; the init stage, when it is started with
@@ -18,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Args[0] {
 	case step.InitName:
+		sys.CloseRange(step.SocketFD+1, ^uint(0)>>32, 0) // as the door does
 		var nofile [2]uint64
 		if s := os.Getenv("TEST_NOFILE"); s != "" {
 			soft, hard, _ := strings.Cut(s, ":")
