@@ -88,16 +88,6 @@ func (p *pty) waitText(t *testing.T, text string) {
 	}
 }
 
-// waitEnd waits until the last slave is closed.
-func (p *pty) waitEnd(t *testing.T) {
-	t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(deadline / 2):
-		t.Fatalf("terminal stays open after %q", p.text())
-	}
-}
-
 func (p *pty) write(t *testing.T, text string) {
 	t.Helper()
 	_, err := p.master.Write([]byte(text))
