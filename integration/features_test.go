@@ -90,6 +90,7 @@ func TestFeaturesIdmapAndNetDevices(t *testing.T) {
 }
 
 func TestFeaturesCheckpointAnnotation(t *testing.T) {
+	onlyWithCheckpoint(t)
 	not(t, "runc", "1.1 differs")
 	if got := featuresOf(t).Annotations["org.opencontainers.runc.checkpoint.enabled"]; got != "true" {
 		t.Errorf("%q", got)

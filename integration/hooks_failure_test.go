@@ -82,7 +82,7 @@ func TestFailedPoststopWarnsAndTheNextRuns(t *testing.T) {
 	b.hook("poststop", "exit=1")
 	b.hook("poststop").Args[3] = "tag=second"
 	log := b.dir + "/log"
-	b.global = []string{"--log", log}
+	b.global = warningsTo(log)
 	b.run().ok(t)
 	if got := tags(b.reports()); got != "poststop second" {
 		t.Errorf("%s", got)
