@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+//lint:file-ignore U1000 the layouts are the kernel's
+
 // programName marks programs as this package's, so that a later process finds
 // the one to replace.
 const programName = "tare_devices"

@@ -1,0 +1,5 @@
+//go:build !tarecover
+
+package launch
+
+func coverEnv() []string { return nil }

@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"tare/internal/spec"
+	"tare/internal/step"
+)
+
+// cgroupMount lowers a mount of type cgroup to what the host's hierarchies ask for (config-linux.md,
+// "Cgroup ownership" and the default mounts).
+func (b *builder) cgroupMount(i int, m *specs.Mount) error {
+	opts, err := spec.ParseMountOptions(m.Options)
+	if err != nil {
+		return err
+	}
+	s := b.mountStep(fmt.Sprintf("mounts[%d]", i), m, &opts)
+	switch b.f.Cgroup.Mode {
+	case "v2":
+		b.cgroup2Mount(s)
+	case "v1", "hybrid":
+		b.cgroup1Mounts(s)
+	default:
+		b.warn("%s: the host has no cgroups: nothing is mounted on %q", s.At, s.Target)
+	}
+	return nil
+}
+
+// cgroup2Mount mounts the unified hierarchy, which shows the container's own cgroup in a cgroup
+// namespace. Where the kernel refuses (a user namespace without a cgroup namespace of its own, or
+// mount options that differ) the host's tree is bound, from the container's cgroup down if it shall see
+// no more.
+func (b *builder) cgroup2Mount(s *step.Mount) {
+	own := b.makes(specs.CgroupNamespace) || b.joins(specs.CgroupNamespace)
+	bind := *s
+	bind.Type, bind.FSType, bind.Data = step.MountBind, "", nil
+	for _, h := range b.f.Cgroup.Hierarchies {
+		if h.Version == 2 {
+			bind.Source = h.Mount
+			if own && !b.f.Cgroup.Disabled && !b.f.Cgroup.NoJoin {
+				bind.Source = h.Dir
+			}
+		}
+	}
+	bind.Opts |= step.MountRecursive
+	if !own {
+		// Without a namespace of its own the container would see, and as root change, all of the
+		// host's tree: what it gets is decided by the options of the bind alone.
+		b.init(&bind)
+		return
+	}
+	s.FSType, s.Source, s.Data = "cgroup2", "cgroup", nil
+	b.init(&step.Fallback{Place: s.Place, First: []step.Step{s},
+		On: []uint32{uint32(unix.EPERM), uint32(unix.EBUSY)}, Else: []step.Step{&bind}})
+}
+
+// cgroup1Mounts puts a small tmpfs on the destination, in it the hierarchies under their usual names,
+// and links for controllers that share one.
+func (b *builder) cgroup1Mounts(s *step.Mount) {
+	top := &step.Mount{Place: s.Place, Type: step.MountFS, FSType: "tmpfs", Source: "tmpfs", Target: s.Target,
+		Set: s.Set &^ unix.MS_RDONLY, Data: []string{"mode=755"}}
+	b.label(top)
+	b.init(top)
+	ns := b.makes(specs.CgroupNamespace)
+	var links []step.Step
+	for _, h := range b.f.Cgroup.Hierarchies {
+		name := hierarchyName(h)
+		dir := path.Join(s.Target, name)
+		b.init(b.hierarchyMount(s, h, dir, ns))
+		for _, c := range h.Controllers {
+			if c != name && !strings.HasPrefix(c, "name=") {
+				links = append(links, &step.Symlink{Place: s.Place, Path: path.Join(s.Target, c), Target: name})
+			}
+		}
+	}
+	b.init(links...)
+	if s.Set&unix.MS_RDONLY != 0 {
+		b.init(&step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set})
+	}
+}
+
+// hierarchyMount shows the container's own cgroup of one hierarchy: a new mount does so inside a
+// cgroup namespace, a bind of its directory elsewhere.
+func (b *builder) hierarchyMount(s *step.Mount, h Hierarchy, target string, ns bool) step.Step {
+	bind := &step.Mount{Place: s.Place, Type: step.MountBind, Source: h.Dir, Target: target, Set: s.Set}
+	if b.f.Cgroup.Disabled || b.f.Cgroup.NoJoin {
+		bind.Source = h.Mount
+	}
+	if !ns {
+		return bind
+	}
+	m := &step.Mount{Place: s.Place, Type: step.MountFS, FSType: "cgroup", Source: "cgroup", Target: target,
+		Set: s.Set, Data: h.Controllers}
+	if h.Version == 2 {
+		m.FSType, m.Data = "cgroup2", nil
+	} else if len(h.Controllers) == 1 && strings.HasPrefix(h.Controllers[0], "name=") {
+		m.Data = []string{"none", h.Controllers[0]}
+	}
+	return &step.Fallback{Place: s.Place, First: []step.Step{m},
+		On: []uint32{uint32(unix.EPERM), uint32(unix.EBUSY)}, Else: []step.Step{bind}}
+}
+
+// hierarchyName is the directory that a hierarchy is known under: its mount point's on the host.
+func hierarchyName(h Hierarchy) string { return path.Base(h.Mount) }

@@ -1,0 +1,24 @@
+package spec
+
+// Annotation keys that change what the runtime does. A key that ends with a dot
+// is a prefix. All others are carried along unread.
+const (
+	AnnotationSystemdProperty = "org.systemd.property."
+	AnnotationCRIUConfig      = "org.criu.config"
+
+	AnnotationSystemdSubgroup    = "run.oci.systemd.subgroup"
+	AnnotationDelegateCgroup     = "run.oci.delegate-cgroup"
+	AnnotationForceCgroupV1      = "run.oci.systemd.force_cgroup_v1"
+	AnnotationSeccompReceiver    = "run.oci.seccomp.receiver"
+	AnnotationSeccompPlugins     = "run.oci.seccomp.plugins"
+	AnnotationSeccompFailUnknown = "run.oci.seccomp_fail_unknown_syscall"
+	AnnotationSeccompBPF         = "run.oci.seccomp_bpf_data"
+	AnnotationKeepOriginalGroups = "run.oci.keep_original_groups"
+	AnnotationPidfdReceiver      = "run.oci.pidfd_receiver"
+	AnnotationMountContextType   = "run.oci.mount_context_type"
+	AnnotationHooksStdout        = "run.oci.hooks.stdout"
+	AnnotationHooksStderr        = "run.oci.hooks.stderr"
+	AnnotationHandler            = "run.oci.handler"
+	annotationKrun               = "krun."
+	annotationWasm               = "module.wasm.image/variant"
+)

@@ -1,0 +1,343 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"tare/cgroups"
+	"tare/internal/host"
+	"tare/internal/launch"
+	"tare/internal/plan"
+	"tare/internal/step"
+)
+
+// driver carries out the host's list of a plan.
+type driver struct {
+	rt     *Runtime
+	id     string
+	io     *IO
+	plan   *plan.Plan
+	exe    *os.File
+	stdio  [3]*os.File
+	fds    []int // the table, opened
+	mgr    cgroups.Manager
+	joinTo cgroups.Manager // the manager that CgroupJoin uses: mgr, or a sub-cgroup's
+	res    *specs.LinuxResources
+	rdt    *specs.LinuxIntelRdt
+	undo   *undo
+	// hook runs a host hook; started is called once the process is there; ready when the init has
+	// arrived at the last barrier and waits.
+	hook func(ctx context.Context, h *step.HostHook) error
+	// agent is given the listener of a seccomp filter with SCMP_ACT_NOTIFY; borrowed.
+	agent   func(listener *os.File) error
+	started func() error
+	ready   func() error
+
+	child   *launch.Child
+	cgroup  *os.File // for CLONE_INTO_CGROUP
+	at      string   // the barrier at which the init was seen and waits
+	hooks   bool     // a hook has run
+	rdtMade *host.RdtGroup
+	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
+	// that their way back needs.
+	netNames []string
+	netns    []*os.File
+}
+
+// run carries the list out. When it fails with a process started, what the init itself says about the
+// reason goes before what the host saw of it.
+func (d *driver) run(ctx context.Context) error {
+	defer d.closeCgroup()
+	for _, s := range d.plan.Host {
+		d.rt.debug(d.id, "%s", step.Text(s))
+		err := d.apply(ctx, s)
+		if err == nil {
+			continue
+		}
+		if at := s.Where(); at != "" && !isPlaced(err) {
+			err = fmt.Errorf("%s: %w", at, err)
+		}
+		return d.explain(ctx, err)
+	}
+	return nil
+}
+
+// isPlaced tells whether the error names its place in config.json already.
+func isPlaced(err error) bool {
+	var f *launch.Failure
+	if errors.As(err, &f) {
+		return true
+	}
+	var p *placedError
+	return errors.As(err, &p)
+}
+
+// placedError is an error that begins with its config path.
+type placedError struct{ error }
+
+func (e *placedError) Unwrap() error { return e.error }
+
+func (d *driver) apply(ctx context.Context, s step.Step) error {
+	switch s := s.(type) {
+	case *step.CgroupCreate:
+		return d.createCgroup(ctx)
+	case *step.CgroupLimits:
+		return d.limit(ctx)
+	case *step.Spawn:
+		return d.spawn(ctx, s)
+	case *step.CgroupJoin:
+		return d.join(s)
+	case *step.Await:
+		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
+			return err
+		}
+		d.at = s.Name
+		return nil
+	case *step.Release:
+		return d.release(s)
+	case *step.Rlimit:
+		return host.Rlimit(d.child.Pid, s)
+	case *step.OOMScore:
+		return host.OOMScore(d.child.Pid, s)
+	case *step.NetDevice:
+		return d.netDevice(s)
+	case *step.HostHook:
+		d.hooks = true
+		return d.hook(ctx, s)
+	case *step.IntelRdt:
+		return d.intelRdt()
+	}
+	return fmt.Errorf("%s is no step of the host", s.Kind())
+}
+
+func (d *driver) createCgroup(ctx context.Context) error {
+	o := cgroups.CreateOptions{Resources: d.res}
+	if d.child != nil {
+		o.PID = d.child.Pid
+	}
+	if err := d.mgr.Create(ctx, o); err != nil {
+		return err
+	}
+	d.undo.push(func() {
+		// The context of the create may be over; this must come to its end all the same.
+		ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
+		defer cancel()
+		d.mgr.Kill(ctx)
+		if err := d.mgr.Undo(ctx); err != nil {
+			d.rt.warn("remove the cgroup of container %q: %v", d.id, err)
+		}
+	})
+	return nil
+}
+
+// sweepTime bounds the taking back of what a failed create has made.
+const sweepTime = 10 * time.Second
+
+func (d *driver) limit(ctx context.Context) error {
+	var rules []specs.LinuxDeviceCgroup
+	if d.res != nil {
+		rules = d.res.Devices
+		warnings, err := d.mgr.Set(ctx, d.res)
+		d.warnAll(warnings)
+		if err != nil {
+			return &placedError{err}
+		}
+	}
+	warnings, err := d.mgr.SetDevices(ctx, rules)
+	d.warnAll(warnings)
+	return err
+}
+
+func (d *driver) warnAll(warnings []string) {
+	for _, w := range warnings {
+		d.rt.warn("%s", w)
+	}
+}
+
+// spawn starts the init and sends it its list, so that it works while the host goes on.
+func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
+	joins, err := openJoins(s.Joins)
+	if err != nil {
+		return &placedError{err}
+	}
+	defer closeFiles(joins)
+	if s.IntoCgroup {
+		fd, err := d.joinTo.FD()
+		if err != nil {
+			return err
+		}
+		d.cgroup = os.NewFile(uintptr(fd), "cgroup")
+	}
+	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup,
+		MapHelpers: func(pid int, uid, gid []step.IDMap) error { return host.RunMapHelpers(ctx, pid, uid, gid) }})
+	if err != nil {
+		return err
+	}
+	d.undo.push(d.child.Kill)
+	d.child.Conn.OnReport = d.report
+	d.child.Conn.OnFD = d.takeFD
+	if err := d.started(); err != nil {
+		return err
+	}
+	req := &step.Request{Debug: d.rt.cfg.Debug != nil, Steps: d.plan.Init}
+	return d.child.Conn.SendPlan(ctx, req, d.fds)
+}
+
+func (d *driver) join(s *step.CgroupJoin) error {
+	phase := cgroups.All
+	switch s.Phase {
+	case step.JoinEarly:
+		phase = cgroups.Early
+	case step.JoinLate:
+		phase = cgroups.Late
+	}
+	return d.joinTo.Join(d.child.Pid, phase)
+}
+
+// release lets the init pass a barrier. Before the last one everything that others look at is ready.
+func (d *driver) release(s *step.Release) error {
+	if d.at != s.Name {
+		return d.child.Conn.ReleaseAhead(s.Name)
+	}
+	d.at = ""
+	if s.Name == plan.BarrierHooks {
+		d.hooks = true // those of the container come next
+	}
+	if s.Name == plan.BarrierCreated {
+		if err := d.ready(); err != nil {
+			return err
+		}
+	}
+	return d.child.Conn.Release(s.Name)
+}
+
+// netDevice moves an interface into the network namespace that the init is in by now.
+func (d *driver) netDevice(s *step.NetDevice) error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", d.child.Pid))
+	if err != nil {
+		return err
+	}
+	back, name, err := host.NetDevice(int(ns.Fd()), s)
+	if err != nil {
+		ns.Close()
+		return err
+	}
+	d.netNames = append(d.netNames, name)
+	d.netns = append(d.netns, ns)
+	d.undo.push(func() {
+		if err := back(); err != nil {
+			d.rt.warn("%s: %v", s.Where(), err)
+		}
+	})
+	return nil
+}
+
+func (d *driver) intelRdt() error {
+	root, err := host.ResctrlRoot()
+	if err != nil {
+		return err
+	}
+	r := &host.Rdt{Root: root, Container: d.id, CLOS: d.rdt.ClosID, L3: d.rdt.L3CacheSchema, MemBW: d.rdt.MemBwSchema,
+		Schemata: d.rdt.Schemata, Monitor: d.rdt.EnableMonitoring}
+	g, err := r.Create()
+	if err != nil {
+		return err
+	}
+	d.undo.push(func() {
+		if err := g.Remove(); err != nil {
+			d.rt.warn("linux.intelRdt: %v", err)
+		}
+	})
+	d.rdtMade = g
+	return g.Join(d.child.Pid)
+}
+
+// close closes what must be open as long as something may have to be taken back.
+func (d *driver) close() { closeFiles(d.netns) }
+
+func (d *driver) closeCgroup() {
+	if d.cgroup != nil {
+		d.cgroup.Close()
+	}
+}
+
+// takeFD is called with what the init sends up.
+func (d *driver) takeFD(role byte, f *os.File) error {
+	switch role {
+	case step.RoleSeccomp:
+		if d.agent != nil {
+			defer f.Close()
+			return d.agent(f)
+		}
+	case step.RoleConsole:
+		if d.io.ConsoleSocket != "" {
+			defer f.Close()
+			return sendConsole(d.io.ConsoleSocket, f)
+		}
+		if d.io.Console != nil {
+			return d.io.Console(f)
+		}
+	}
+	f.Close()
+	return fmt.Errorf("init stage sent a descriptor of role %d that nobody waits for", role)
+}
+
+func (d *driver) report(kind uint32, r *step.Report) {
+	if kind == step.MsgWarning {
+		d.rt.warn("%s", launch.FormatReport(r))
+		return
+	}
+	if d.rt.cfg.Debug != nil {
+		d.rt.cfg.Debug(Event{Time: time.Unix(0, r.Nanos), Container: d.id, Stage: "init", Message: debugText(d.plan, r)})
+	}
+}
+
+// debugText is the step that the init is about to take, or what it says itself.
+func debugText(p *plan.Plan, r *step.Report) string {
+	if r.Text != "" || int(r.Index) >= len(p.Init) {
+		return launch.FormatReport(r)
+	}
+	return step.Text(p.Init[r.Index])
+}
+
+// explain finds out why the init is gone, when it is: its own words, or how it was killed.
+func (d *driver) explain(ctx context.Context, err error) error {
+	var f *launch.Failure
+	if d.child == nil || errors.As(err, &f) {
+		return err
+	}
+	if !ended(int(d.child.Pidfd.Fd())) && !errors.Is(err, launch.ErrHungUp) {
+		return err
+	}
+	if said := d.child.Conn.AwaitEnd(ctx, "for its last words"); errors.As(said, &f) {
+		return said
+	}
+	if n, oerr := d.mgr.OOMKills(); oerr == nil && n > 0 {
+		return fmt.Errorf("container init was OOM-killed (memory limit too low?): %w", err)
+	}
+	if how := d.howEnded(); how != "" {
+		return fmt.Errorf("container init %s: %w", how, err)
+	}
+	return err
+}
+
+// howEnded looks at the dead child without reaping it.
+func (d *driver) howEnded() string {
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PIDFD, int(d.child.Pidfd.Fd()), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil {
+		return ""
+	}
+	switch info.Code {
+	case 1: // CLD_EXITED
+		return "exited before its time"
+	case 2, 3: // CLD_KILLED, CLD_DUMPED
+		return "was killed"
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package libcontainer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"tare/internal/launch"
+	"tare/internal/plan"
+	"tare/internal/step"
+	"tare/seccomp"
+)
+
+// StartOptions say how Start goes on after the program runs.
+type StartOptions struct {
+	// NotifySocket is the sd_notify(3) socket to relay the container's readiness to; Start then
+	// returns when it is ready, or has ended. The container must have been created with one.
+	NotifySocket string
+}
+
+// Start lets the program run. It returns once execve is done and the poststart hooks have run.
+func (c *Container) Start(ctx context.Context) error { return c.StartWith(ctx, StartOptions{}) }
+
+// StartWith is Start with options.
+func (c *Container) StartWith(ctx context.Context, o StartOptions) error {
+	l, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := l.dir.Lock(ctx); err != nil {
+		return wrapID(c.id, err)
+	}
+	if err := c.mayStart(l); err != nil {
+		return err
+	}
+	relay, err := newRelay(l.dir, o.NotifySocket)
+	if err != nil {
+		return err
+	}
+	defer relay.close()
+	if err := c.letGo(ctx, l); err != nil {
+		return err
+	}
+	if err := l.dir.RemoveSocket(); err != nil {
+		c.rt.warn("%v", err)
+	}
+	if err := c.poststart(ctx, l); err != nil {
+		l.close() // gives the lock to the delete
+		if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
+			c.rt.warn("delete container %q after a failed poststart hook: %v", c.id, derr)
+		}
+		return err
+	}
+	return relay.run(ctx, l)
+}
+
+func (c *Container) mayStart(l *loaded) error {
+	status, err := l.status()
+	if err != nil {
+		return err
+	}
+	switch status {
+	case Created:
+		return nil
+	case Stopped:
+		return c.wrong(status, "cannot start a container that has stopped")
+	case Paused:
+		return c.wrong(status, "cannot start a paused container")
+	case Creating:
+		return c.wrong(status, "cannot start a container that is being created")
+	}
+	return c.wrong(status, "cannot start an already running container")
+}
+
+// letGo tells the init to go on and reads what it says until execve closes the connection.
+func (c *Container) letGo(ctx context.Context, l *loaded) error {
+	pidfd, err := l.pidfd()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	s, ok, err := dial(l.dir.SocketPath())
+	if err != nil {
+		return err
+	}
+	if !ok || s < 0 {
+		return c.wrong(Running, "cannot start an already running container")
+	}
+	conn, err := launch.NewConn(s)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	d := &driver{rt: c.rt, id: c.id, plan: new(plan.Plan), mgr: l.mgr}
+	d.agent = func(listener *os.File) error { return c.tellAgent(l, l.record.Pid, specs.StateCreated, listener) }
+	conn.OnReport, conn.OnFD = d.report, d.takeFD
+	if err := conn.Release("start"); err != nil {
+		return err
+	}
+	executed := false
+	conn.OnArrived = func(name string) { executed = executed || name == step.ArrivedExec }
+	if err := conn.AwaitEnd(ctx, "to start the program"); err != nil {
+		return err
+	}
+	if !executed {
+		if n, err := l.mgr.OOMKills(); err == nil && n > 0 {
+			return fmt.Errorf("container init was OOM-killed (memory limit too low?)")
+		}
+		return fmt.Errorf("container init was killed before it could start the program")
+	}
+	return nil
+}
+
+// poststart runs the hooks that come after the program has been started.
+func (c *Container) poststart(ctx context.Context, l *loaded) error {
+	raw, err := l.dir.LoadConfig()
+	if err != nil || !bytes.Contains(raw, []byte("poststart")) {
+		return err
+	}
+	s, err := l.spec()
+	if err != nil {
+		return err
+	}
+	st := &specs.State{Version: specs.Version, ID: c.id, Status: specs.StateRunning, Pid: l.record.Pid,
+		Bundle: l.record.Bundle, Annotations: l.record.Annotations}
+	for _, h := range plan.PoststartHooks(s) {
+		if err := runHook(ctx, h.(*step.HostHook), s, st, 0); err != nil {
+			return fmt.Errorf("%s: %w", h.Where(), err)
+		}
+	}
+	return nil
+}
+
+// tellAgent hands the listener of a seccomp filter to the agent that the profile names.
+func (c *Container) tellAgent(l *loaded, pid int, status specs.ContainerState, listener *os.File) error {
+	s, err := l.spec()
+	if err != nil {
+		return err
+	}
+	p := &prepared{id: c.id, spec: s}
+	if err := p.compile(c.rt); err != nil {
+		return err
+	}
+	st := specs.State{Version: specs.Version, ID: c.id, Status: status, Pid: l.record.Pid, Bundle: l.record.Bundle,
+		Annotations: l.record.Annotations}
+	return seccomp.SendListener(int(listener.Fd()), p.filter.Listener, seccomp.NewProcessState(pid, p.filter.Metadata, st))
+}
