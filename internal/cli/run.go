@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"tare/internal/tty"
 	"tare/libcontainer"
@@ -64,6 +65,9 @@ func createAndStart(ctx context.Context, rt *libcontainer.Runtime, id string, o 
 	return c, nil
 }
 
+// deleteTime bounds how long run waits for others that hold the container at its end.
+const deleteTime = time.Minute
+
 // attachment is what run and exec hold while their process is in the foreground.
 type attachment struct {
 	ctx     context.Context // ends when a signal asks for the end before the process runs
@@ -107,16 +111,15 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	if err != nil {
 		return err
 	}
-	st, err := c.State()
-	if err != nil {
-		return err
-	}
-	at.signals.Forward(st.Pid, at.console, func(sig int) {
+	at.signals.Forward(c.InitPid(), at.console, func(sig int) {
 		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
 			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
 		}
 	})
 	status, err := c.Wait(ctx)
+	// From here on a signal must not keep the container from being removed.
+	_, stop := interruptible(ctx)
+	defer stop()
 	if rerr := at.release(); rerr != nil {
 		a.warn(rerr.Error())
 	}
@@ -127,5 +130,7 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	if keep {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, deleteTime)
+	defer cancel()
 	return c.Delete(ctx, true)
 }

@@ -12,8 +12,9 @@ const xOK = 1 // access(2)
 // program is what execve will run, made ready before the process enters a cgroup in which every new
 // page counts.
 type program struct {
-	name  string // as found: for messages
-	image *sys.Image
+	name    string // as found: for messages
+	image   *sys.Image
+	goodbye []byte // the message that execve comes next
 }
 
 // findExec resolves the program with the final identity and working directory, as execve will. The
@@ -80,6 +81,8 @@ func executable(path string) syscall.Errno {
 func execError(path string, errno syscall.Errno) error {
 	text := "exec " + path + ": " + errno.Error()
 	switch errno {
+	case syscall.EISDIR: // what execve(2) itself answers, and engines take for exit status 126
+		return &sys.Error{Errno: syscall.EACCES, Note: `exec: "` + path + `": is a directory: permission denied`}
 	case syscall.ENOENT:
 		if sys.AccessAt(sys.AT_FDCWD, path, 0, sys.AT_EACCESS) == nil {
 			text += " (the file is there: is its interpreter or dynamic loader missing?)"
