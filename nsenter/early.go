@@ -2,6 +2,5 @@
 
 package nsenter
 
-// The only init function of the project: packages that wake after this one would cost each container
-// its start.
-func init() { dispatch() }
+// early: the init stage is entered from this package's init, not from the main package.
+const early = true

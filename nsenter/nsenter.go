@@ -17,6 +17,14 @@ import (
 	"tare/internal/step"
 )
 
+// The only init function of the project: packages that wake after this one would cost each container
+// its start.
+func init() {
+	if early {
+		dispatch()
+	}
+}
+
 // dispatch carries out the plan in an init stage.
 func dispatch() {
 	if C.tare_is_init != 0 {
