@@ -154,11 +154,7 @@ func (d *driver) limit(ctx context.Context) error {
 	return err
 }
 
-func (d *driver) warnAll(warnings []string) {
-	for _, w := range warnings {
-		d.rt.warn("%s", w)
-	}
-}
+func (d *driver) warnAll(warnings []string) { d.rt.warnAll(warnings) }
 
 // spawn starts the init and sends it its list, so that it works while the host goes on.
 func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
