@@ -42,6 +42,7 @@ type driver struct {
 	child   *launch.Child
 	cgroup  *os.File // for CLONE_INTO_CGROUP
 	at      string   // the barrier at which the init was seen and waits
+	awaited int      // barriers at which it was
 	hooks   bool     // a hook has run
 	rdtMade *host.RdtGroup
 	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
@@ -98,6 +99,7 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 			return err
 		}
 		d.at = s.Name
+		d.awaited++
 		return nil
 	case *step.Release:
 		return d.release(s)

@@ -32,7 +32,7 @@ func (a *app) commands(args []string) []*cli.Command {
 		{"events", a.eventsCommand},
 		{"checkpoint", a.later},
 		{"restore", a.later},
-		{"mounts", a.later},
+		{"mounts", a.mountsCommand},
 	}
 	wanted, version := firstCommand(args)
 	if version {
