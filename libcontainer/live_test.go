@@ -64,7 +64,9 @@ func cgroupFile(id, controller, v1, v2 string) string {
 func pids(n int64) *specs.LinuxPids { return &specs.LinuxPids{Limit: &n} }
 
 func TestUpdateIsRememberedAndUndone(t *testing.T) {
-	c := live(t, "upd", func(s *specs.Spec) { s.Linux.Resources = &specs.LinuxResources{Pids: pids(50), Devices: s.Linux.Resources.Devices} })
+	c := live(t, "upd", func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Pids: pids(50), Devices: s.Linux.Resources.Devices}
+	})
 	ctx := bounded(t)
 	if err := c.Update(ctx, &specs.LinuxResources{Pids: pids(60)}); err != nil {
 		t.Fatal(err)
