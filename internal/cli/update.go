@@ -21,8 +21,9 @@ func (a *app) updateCommand() *cli.Command {
 	return &cli.Command{
 		Usage:     "change the limits of a container",
 		ArgsUsage: "ID",
-		Description: `What is not given stays as it is, and so does what is given as 0. BYTES is a number, which may end in
-b, k, m, g or t (of 1024), or -1 for no limit. When a value is refused, all that held before hold again.
+		Description: `What is not given stays as it is; amounts of memory, shares, weights, quotas and periods of 0 count as
+not given. BYTES is a number, which may end in b, k, m, g or t (of 1024), or -1 for no limit. When a
+value is refused, what held before holds again.
 FILE holds the object linux.resources of config.json, as far as it is to change.
 
    tare update --memory 512m --memory-swap 1g --pids-limit 200 first
@@ -58,7 +59,7 @@ func updateFlags() []cli.Flag {
 		&cli.StringFlag{Name: "cpu-burst", Usage: "`MICROSECONDS` that may be saved up for use above the quota"},
 		&cli.StringFlag{Name: "cpu-rt-runtime", Usage: "`MICROSECONDS` of real-time scheduling in each real-time period"},
 		&cli.StringFlag{Name: "cpu-rt-period", Usage: "length of a real-time period in `MICROSECONDS`"},
-		&cli.StringFlag{Name: "cpu-idle", Usage: "`1` runs the container only when nothing else wants to, 0 as usual"},
+		&cli.StringFlag{Name: "cpu-idle", Usage: "`FLAG` 1 runs the container only when nothing else wants to, 0 as usual"},
 		&cli.StringFlag{Name: "cpuset-cpus", Usage: "run on the processors `LIST` (0-3,7)"},
 		&cli.StringFlag{Name: "cpuset-mems", Usage: "take memory from the nodes `LIST`"},
 		&cli.StringFlag{Name: "blkio-weight", Usage: "weight for block devices: `WEIGHT` from 10 to 1000"},
