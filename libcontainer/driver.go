@@ -42,6 +42,7 @@ type driver struct {
 	child   *launch.Child
 	cgroup  *os.File // for CLONE_INTO_CGROUP
 	at      string   // the barrier at which the init was seen and waits
+	awaited int      // barriers at which it was
 	hooks   bool     // a hook has run
 	rdtMade *host.RdtGroup
 	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
@@ -98,6 +99,7 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 			return err
 		}
 		d.at = s.Name
+		d.awaited++
 		return nil
 	case *step.Release:
 		return d.release(s)
@@ -154,11 +156,7 @@ func (d *driver) limit(ctx context.Context) error {
 	return err
 }
 
-func (d *driver) warnAll(warnings []string) {
-	for _, w := range warnings {
-		d.rt.warn("%s", w)
-	}
-}
+func (d *driver) warnAll(warnings []string) { d.rt.warnAll(warnings) }
 
 // spawn starts the init and sends it its list, so that it works while the host goes on.
 func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {

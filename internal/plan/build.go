@@ -33,6 +33,7 @@ type builder struct {
 	joined  bool        // the host has joined the init to all its cgroups
 	met     bool        // and the init has waited for that
 	atEnd   []step.Step // what follows the last mount
+	live    bool        // the container runs: see BuildMounts
 	devBind bool        // /dev is the bundle's: no default nodes are made in it
 }
 
