@@ -6,13 +6,14 @@
 #   it 'TITLE' FUNCTION [core]
 # and runs in a process of its own under `set -e`: it passes when it ends with 0.
 
-SUITE=${SUITE:-} CASES=() WORK=${WORK:-/tmp}
+SUITE=${SUITE:-} CASES=() WORK=${WORK:-/tmp} SKIP_FILE=${SKIP_FILE:-/tmp/skip}
 
 it() { CASES+=("$2"$'\t'"$1"$'\t'"${3:-}"); }
 
 # skip REASON: ends the case; the reason must be one that the machine gives.
-skip() { printf '%s\n' "$*" >"${SKIP_FILE:-/dev/null}"; exit 77; }
-fail() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
+skip() { printf '%s\n' "$*" >"$SKIP_FILE"; exit 77; }
+# fail WHAT: also from within a $(...), where an exit would end only that.
+fail() { printf 'FAIL: %s\n' "$*" >&2; : >"$SKIP_FILE.failed"; exit 1; }
 
 # eq GOT WANT [WHAT]
 eq() { [[ $1 == "$2" ]] || fail "${3:-value}: got $(printf %q "$1"), want $(printf %q "$2")"; }

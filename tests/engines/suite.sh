@@ -16,7 +16,8 @@ if [[ $# -gt 1 ]]; then
 	set -e
 	exec 2>&1
 	"$2"
-	exit 0
+	[[ ! -e $SKIP_FILE.failed ]]
+	exit
 fi
 
 results=/out/$RT-$SUITE.tsv
@@ -48,7 +49,7 @@ one() {
 		;;
 	esac
 	reset >/dev/null 2>&1 || true
-	rm -rf --one-file-system "$WORK" "$SKIP_FILE"
+	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
 }
 
 failed=0

@@ -4,13 +4,13 @@
 it 'run: output and exit status' run_status core
 run_status() {
 	eq "$(run box echo hello)" hello
-	run box sh -c 'echo err >&2; exit 7' >out 2>err || eq $? 7 status
+	gives 7 run box sh -c 'echo err >&2; exit 7' >out 2>err
 	eq "$(cat out)" '' stdout
 	eq "$(cat err)" err stderr
 }
 
 it 'run -i: standard input, closed at its end' run_stdin core
-run_stdin() { eq "$(seq 20000 | run -i box cksum)" "$(seq 20000 | cksum)"; }
+run_stdin() { eq "$(seq 20000 | run -i box md5sum)" "$(seq 20000 | md5sum)"; }
 
 it 'run -t: a terminal, also as /dev/console' run_tty core
 run_tty() {
@@ -31,18 +31,18 @@ run_tty_size() {
 
 it 'run -d, then wait: the exit status' run_detached core
 run_detached() {
-	bg c box sh -c 'read x </dev/null; sleep 1; exit 9'
-	eq "$(docker wait c)" 9
-	eq "$(status c)" exited
-	eq "$(inspect c '{{.State.ExitCode}}')" 9
+	bg c1 box sh -c 'read x </dev/null; sleep 1; exit 9'
+	eq "$(docker wait c1)" 9
+	eq "$(status c1)" exited
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 9
 }
 
 it 'create, then start -a; a second start' run_created core
 run_created() {
-	docker create --name c box sh -c 'echo n >>/tmp/n; wc -l </tmp/n' >/dev/null
-	eq "$(status c)" created
-	eq "$(docker start -a c)" 1
-	eq "$(docker start -a c)" 2
+	docker create --name c1 box sh -c 'echo n >>/tmp/n; wc -l </tmp/n' >/dev/null
+	eq "$(status c1)" created
+	eq "$(docker start -a c1)" 1
+	eq "$(docker start -a c1)" 2
 }
 
 it 'run: entrypoint, environment, working folder, host name' run_process core
@@ -76,7 +76,7 @@ it 'status 125: the daemon or the runtime refuses' error_daemon core
 error_daemon() {
 	gives 125 run --no-such-flag box true
 	gives 125 run --sysctl kernel.ostype=x box true
-	gives 125 run --device /dev/absent box true
+	gives 125 run --cgroup-parent /engines/a/../../.. --pids-limit -2 --memory 1k box true
 	local left
 	left=$(docker ps -aq --filter status=running)
 	eq "$left" ''
@@ -84,46 +84,46 @@ error_daemon() {
 
 it 'stop: SIGTERM reaches process 1, its status is kept' stop_term core
 stop_term() {
-	bg c box sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.1; done'
-	soon_eq 10 up docker logs c
-	docker stop c
-	eq "$(inspect c '{{.State.ExitCode}}')" 5
+	bg c1 box sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.1; done'
+	soon_eq 10 up docker logs c1
+	docker stop c1
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 5
 }
 
 it 'stop: SIGKILL after the time out' stop_kill core
 stop_kill() {
-	bg c box sh -c 'trap "" TERM; while :; do sleep 1; done'
-	docker stop -t 1 c
-	eq "$(inspect c '{{.State.ExitCode}}')" 137
+	bg c1 box sh -c 'trap "" TERM; while :; do sleep 1; done'
+	docker stop -t 1 c1
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 137
 }
 
 it 'stop: the image'"'"'s or the given signal' stop_signal
 stop_signal() {
-	bg c --stop-signal USR2 box sh -c 'trap "exit 12" USR2; echo up; while :; do sleep 0.1; done'
-	soon_eq 10 up docker logs c
-	docker stop c
-	eq "$(inspect c '{{.State.ExitCode}}')" 12
-	bg d --stop-signal RTMIN+3 box sh -c 'trap "exit 13" 37; echo up; while :; do sleep 0.1; done'
-	soon_eq 10 up docker logs d
-	docker stop d
-	eq "$(inspect d '{{.State.ExitCode}}')" 13
+	bg c1 --stop-signal USR2 box sh -c 'trap "exit 12" USR2; echo up; while :; do sleep 0.1; done'
+	soon_eq 10 up docker logs c1
+	docker stop c1
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 12
+	bg d1 --stop-signal RTMIN+3 box sh -c 'trap "exit 13" 37; echo up; while :; do sleep 0.1; done'
+	soon_eq 10 up docker logs d1
+	docker stop d1
+	eq "$(inspect d1 '{{.State.ExitCode}}')" 13
 }
 
 it 'kill: any signal; not of a stopped container' kill_signals core
 kill_signals() {
-	bg c box sh -c 'trap "echo usr1" USR1; echo up; while :; do sleep 0.1; done'
-	soon_eq 10 up docker logs c
-	docker kill -s USR1 c
-	soon_eq 10 $'up\nusr1' docker logs c
-	docker kill c
-	soon_eq 10 exited status c
-	eq "$(inspect c '{{.State.ExitCode}}')" 137
-	has "$(gives 1 docker kill c 2>&1)" 'is not running'
+	bg c1 box sh -c 'trap "echo usr1" USR1; echo up; while :; do sleep 0.1; done'
+	soon_eq 10 up docker logs c1
+	docker kill -s USR1 c1
+	soon_eq 10 $'up\nusr1' docker logs c1
+	docker kill c1
+	soon_eq 10 exited status c1
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 137
+	has "$(gives 1 docker kill c1 2>&1)" 'is not running'
 }
 
 it 'signals to the client are passed on' signal_proxy
 signal_proxy() {
-	docker run --name c box sh -c 'trap "exit 6" INT; echo up; while :; do sleep 0.1; done' >out 2>&1 &
+	docker run --name c1 box sh -c 'trap "exit 6" INT; echo up; while :; do sleep 0.1; done' >out 2>&1 &
 	local client=$!
 	soon 10 grep -q up out
 	kill -INT $client
@@ -132,76 +132,76 @@ signal_proxy() {
 
 it 'attach: output and input of a running container' attach
 attach() {
-	bg c -i box sh -c 'read x; echo "got $x"; sleep 0.2; exit 3'
-	echo word | gives 3 docker attach c >out
+	bg c1 -i box sh -c 'read x; echo "got $x"; sleep 0.2; exit 3'
+	echo word | gives 3 docker attach c1 >out
 	eq "$(cat out)" 'got word'
 }
 
 it 'attach and detach with keys, -t' attach_detach
 attach_detach() {
-	bg c -it box sh -c 'while read x; do echo "got $x"; done'
-	(sleep 1; printf 'one\n'; sleep 1; printf '\020\021') | on_tty docker attach c >out || true
+	bg c1 -it box sh -c 'while read x; do echo "got $x"; done'
+	(sleep 1; printf 'one\n'; sleep 1; printf '\020\021') | on_tty docker attach c1 >out || true
 	has "$(cat out)" 'got one'
-	eq "$(status c)" running
+	eq "$(status c1)" running
 }
 
 it 'logs: both streams, follow, tail' logs core
 logs() {
-	bg c box sh -c 'for i in 1 2 3; do echo o$i; echo e$i >&2; sleep 0.2; done'
-	docker logs -f c >out 2>err
+	bg c1 box sh -c 'for i in 1 2 3; do echo o$i; echo e$i >&2; sleep 0.2; done'
+	docker logs -f c1 >out 2>err
 	eq "$(cat out)" $'o1\no2\no3'
 	eq "$(cat err)" $'e1\ne2\ne3'
-	eq "$(docker logs -n 1 c 2>/dev/null | wc -l)" 1
+	eq "$(docker logs -n 1 c1 2>/dev/null | wc -l)" 1
 }
 
 it 'rm -f of a running container; --rm' remove core
 remove() {
-	bg c "${forever[@]}"
+	bg c1 "${forever[@]}"
 	local p
-	p=$(pid c)
-	docker rm -f c
+	p=$(pid c1)
+	docker rm -f c1
 	[[ ! -e /proc/$p ]] || fail "process $p is left"
-	bg d --rm box true
+	bg d1 --rm box true
 	soon_eq 10 '' docker ps -aq
 }
 
 it 'restart: the same container with a new process' restart
 restart() {
-	bg c "${forever[@]}"
+	bg c1 "${forever[@]}"
 	local old
-	old=$(pid c)
-	docker restart -t 1 c
-	eq "$(status c)" running
-	[[ $(pid c) != "$old" ]] || fail 'the same process'
+	old=$(pid c1)
+	docker restart -t 1 c1
+	eq "$(status c1)" running
+	[[ $(pid c1) != "$old" ]] || fail 'the same process'
 }
 
 it 'restart policy on-failure: as often as said' restart_on_failure
 restart_on_failure() {
-	bg c --restart on-failure:2 box sh -c 'echo x; exit 1'
-	soon_eq 30 $'x\nx\nx' docker logs c
-	soon_eq 10 exited status c
-	eq "$(inspect c '{{.RestartCount}}')" 2
+	bg c1 --restart on-failure:2 box sh -c 'echo x; exit 1'
+	soon_eq 30 $'x\nx\nx' docker logs c1
+	soon_eq 10 exited status c1
+	eq "$(inspect c1 '{{.RestartCount}}')" 2
 }
 
 it 'restart policy always: a killed process comes back' restart_always
 restart_always() {
-	bg c --restart always "${forever[@]}"
+	bg c1 --restart always "${forever[@]}"
 	local old
-	old=$(pid c)
+	old=$(pid c1)
 	kill -KILL "$old"
-	soon 20 sh -c "p=\$(docker inspect -f '{{.State.Pid}}' c); test \$p != 0 && test \$p != $old"
-	docker stop -t 1 c
-	eq "$(status c)" exited
+	soon 20 sh -c "p=\$(docker inspect -f '{{.State.Pid}}' c1); test \$p != 0 && test \$p != $old"
+	docker stop -t 1 c1
+	eq "$(status c1)" exited
 }
 
 it 'events: start, exec and die with their status' events
 events() {
 	local since
 	since=$(date +%s)
-	bg c box sh -c 'sleep 1; exit 4'
-	docker exec c true
-	docker wait c
-	docker events --since "$since" --until "$(($(date +%s) + 1))" --filter container=c --format '{{.Action}} {{index .Actor.Attributes "exitCode"}}' >out
+	bg c1 box sh -c 'sleep 1; exit 4'
+	docker exec c1 true
+	docker wait c1
+	docker events --since "$since" --until "$(($(date +%s) + 1))" --filter container=c1 --format '{{.Action}} {{index .Actor.Attributes "exitCode"}}' >out
 	has "$(cat out)" start
 	has "$(cat out)" exec_die
 	has "$(cat out)" 'die 4'

@@ -72,9 +72,9 @@ propagation() {
 
 it '--volumes-from; anonymous volumes go with --rm' volumes_from
 volumes_from() {
-	bg c -v /data "${forever[@]}"
-	docker exec c sh -c 'echo d >/data/d'
-	eq "$(run --volumes-from c box cat /data/d)" d
+	bg c1 -v /data "${forever[@]}"
+	docker exec c1 sh -c 'echo d >/data/d'
+	eq "$(run --volumes-from c1 box cat /data/d)" d
 	run -v /anonymous box true
 	eq "$(docker volume ls -q | wc -l)" 1
 }

@@ -18,56 +18,56 @@ network_shared() {
 	eq "$(run --network none box ls /sys/class/net)" lo
 	has "$(run --network none box ip link show lo)" 'UP'
 	eq "$(run --network host box readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"
-	bg c "${forever[@]}"
-	eq "$(run --network container:c box readlink /proc/self/ns/net)" "$(ns "$(pid c)" net)"
+	bg c1 "${forever[@]}"
+	eq "$(run --network container:c1 box readlink /proc/self/ns/net)" "$(ns "$(pid c1)" net)"
 }
 
 it 'pid namespace: own, host, another container'"'"'s' pid_shared core
 pid_shared() {
 	eq "$(run box sh -c 'echo $$')" 1
 	eq "$(run --pid host box readlink /proc/self/ns/pid)" "$(readlink /proc/self/ns/pid)"
-	bg c "${forever[@]}"
-	eq "$(run --pid container:c box readlink /proc/self/ns/pid)" "$(ns "$(pid c)" pid)"
-	bg d --pid container:c box sh -c 'sleep 1111 & sleep 2222'
-	soon 10 sh -c 'docker top d | grep -q 1111'
-	docker rm -f d
-	soon 10 sh -c '! docker top c | grep -q 1111'
-	eq "$(status c)" running
+	bg c1 "${forever[@]}"
+	eq "$(run --pid container:c1 box readlink /proc/self/ns/pid)" "$(ns "$(pid c1)" pid)"
+	bg d1 --pid container:c1 box sh -c 'sleep 1111 & sleep 2222'
+	soon 10 sh -c 'docker top d1 | grep -q 1111'
+	docker rm -f d1
+	soon 10 sh -c '! docker top c1 | grep -q 1111'
+	eq "$(status c1)" running
 }
 
 it '--pid host: stop kills all of the container' pid_host_kill
 pid_host_kill() {
-	bg c --pid host box sh -c 'sleep 3333 & sleep 4444'
+	bg c1 --pid host box sh -c 'sleep 3333 & sleep 4444'
 	soon 10 pgrep -f 'sleep 3333'
-	docker rm -f c
+	docker rm -f c1
 	soon 10 sh -c '! pgrep -f "^sleep 3333"'
 }
 
 it 'ipc and uts: shareable, host' ipc_uts core
 ipc_uts() {
-	bg c --ipc shareable "${forever[@]}"
-	eq "$(run --ipc container:c box readlink /proc/self/ns/ipc)" "$(ns "$(pid c)" ipc)"
-	docker exec c sh -c 'echo s >/dev/shm/s'
-	eq "$(run --ipc container:c box cat /dev/shm/s)" s
+	bg c1 --ipc shareable "${forever[@]}"
+	eq "$(run --ipc container:c1 box readlink /proc/self/ns/ipc)" "$(ns "$(pid c1)" ipc)"
+	docker exec c1 sh -c 'echo s >/dev/shm/s'
+	eq "$(run --ipc container:c1 box cat /dev/shm/s)" s
 	eq "$(run --ipc host box readlink /proc/self/ns/ipc)" "$(readlink /proc/self/ns/ipc)"
 	eq "$(run --uts host box hostname)" lab
 }
 
 it '--cgroup-parent' cgroup_parent core
 cgroup_parent() {
-	bg c --cgroup-parent /engines-other/deep "${forever[@]}"
-	has "$(cgroup_dir "$(pid c)" pids)" /engines-other/deep/
+	bg c1 --cgroup-parent /engines-other/deep "${forever[@]}"
+	has "$(cgroup_dir "$(pid c1)" pids)" /engines-other/deep/
 	local d
-	d=$(cgroup_dir "$(pid c)" pids)
-	docker rm -f c
+	d=$(cgroup_dir "$(pid c1)" pids)
+	docker rm -f c1
 	[[ ! -e $d ]] || fail "left: $d"
 }
 
 it 'limits: memory, swap, cpu, cpuset, processes' limits core
 limits() {
-	bg c -m 64m --memory-swap 80m --memory-reservation 32m --cpus 1.5 --cpu-shares 512 --cpuset-cpus 0 --pids-limit 44 "${forever[@]}"
+	bg c1 -m 64m --memory-swap 80m --memory-reservation 32m --cpus 1.5 --cpu-shares 512 --cpuset-cpus 0 --pids-limit 44 "${forever[@]}"
 	local p
-	p=$(pid c)
+	p=$(pid c1)
 	eq "$(knob "$p" memory.limit_in_bytes memory.max)" $((64 << 20))
 	eq "$(knob "$p" pids.max pids.max)" 44
 	eq "$(knob "$p" cpuset.cpus cpuset.cpus)" 0
@@ -91,8 +91,8 @@ blkio() {
 	dev=$(lsblk -dno NAME,TYPE 2>/dev/null | awk '$2 == "disk" { print $1; exit }') || true
 	[[ -n $dev ]] || skip 'no disk here'
 	mknod "/dev/$dev" b "$(cut -d: -f1 "/sys/block/$dev/dev")" "$(cut -d: -f2 "/sys/block/$dev/dev")"
-	bg c --device-read-bps "/dev/$dev:1mb" "${forever[@]}"
-	eq "$(knob "$(pid c)" blkio.throttle.read_bps_device io.max)" "$(cat "/sys/block/$dev/dev") 1048576"
+	bg c1 --device-read-bps "/dev/$dev:1mb" "${forever[@]}"
+	eq "$(knob "$(pid c1)" blkio.throttle.read_bps_device io.max)" "$(cat "/sys/block/$dev/dev") 1048576"
 }
 
 it 'limits: processes are held to --pids-limit' pids_held
@@ -102,8 +102,8 @@ pids_held() {
 
 it 'out of memory: killed, and said so' oom core
 oom() {
-	docker run --name c -m 16m --memory-swap 16m box sh -c 'x=a; while :; do x=$x$x; done' || eq $? 137 status
-	eq "$(inspect c '{{.State.OOMKilled}}')" true
-	docker run --name d -m 16m --memory-swap 16m box true
-	eq "$(inspect d '{{.State.OOMKilled}}')" false
+	gives 137 docker run --name c1 -m 16m --memory-swap 16m box sh -c 'x=a; while :; do x=$x$x; done'
+	eq "$(inspect c1 '{{.State.OOMKilled}}')" true
+	docker run --name d1 -m 16m --memory-swap 16m box true
+	eq "$(inspect d1 '{{.State.OOMKilled}}')" false
 }

@@ -36,7 +36,7 @@ build_mounts() {
 it 'build: a failing RUN, and one that is missing' build_fails
 build_fails() {
 	has "$(printf 'FROM box\nRUN exit 23\n' | gives 1 docker buildx build - 2>&1)" 'exit code: 23'
-	has "$(printf 'FROM box\nRUN ["absent"]\n' | gives 1 docker buildx build - 2>&1)" 'exit code: 127'
+	has "$(printf 'FROM box\nRUN ["absent"]\n' | gives 1 docker buildx build - 2>&1)" 'executable file not found'
 }
 
 it 'build: the classic builder' build_classic
@@ -84,35 +84,35 @@ compose() {
 
 it 'live-restore: dockerd killed and started, containers go on' live_restore core
 live_restore() {
-	bg c box sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done'
-	bg d --health-cmd true --health-interval 1s box sh -c 'sleep 3; exit 8'
+	bg c1 box sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done'
+	bg d1 --health-cmd true --health-interval 1s box sh -c 'sleep 3; exit 8'
 	local p
-	p=$(pid c)
+	p=$(pid c1)
 	kill -KILL "$(cat /tmp/dockerd.pid)"
 	soon 10 sh -c '! docker version'
 	soon 10 test -e "/proc/$p"
 	dockerd_start
-	eq "$(status c)" running
-	eq "$(pid c)" "$p"
-	eq "$(docker exec c echo again)" again
-	eq "$(docker wait d)" 8
-	docker stop -t 1 c
-	eq "$(inspect c '{{.State.ExitCode}}')" 137
+	eq "$(status c1)" running
+	eq "$(pid c1)" "$p"
+	eq "$(docker exec c1 echo again)" again
+	eq "$(docker wait d1)" 8
+	docker stop -t 1 c1
+	eq "$(inspect c1 '{{.State.ExitCode}}')" 137
 }
 
 it 'the shim is killed: so is what it ran' shim_killed
 shim_killed() {
-	bg c box sh -c 'sleep 5555 & sleep 6666'
+	bg c1 box sh -c 'sleep 5555 & sleep 6666'
 	local p shim
-	p=$(pid c)
+	p=$(pid c1)
 	shim=$(awk '{ print $4 }' "/proc/$p/stat")
 	has "$(tr '\0' ' ' <"/proc/$shim/cmdline")" containerd-shim
 	kill -KILL "$shim"
 	soon 20 sh -c "! test -e /proc/$p || grep -q '^State:.Z' /proc/$p/status"
-	soon_eq 20 exited status c
+	soon_eq 20 exited status c1
 	soon 10 sh -c '! pgrep -f "^sleep 5555"'
-	docker start c
-	eq "$(docker exec c echo back)" back
+	docker start c1
+	eq "$(docker exec c1 echo back)" back
 }
 
 it 'swarm: one node, replicas scaled' swarm core
@@ -141,21 +141,21 @@ docker_swarm() {
 it 'checkpoint and start from it' checkpoint
 checkpoint() {
 	command -v criu >/dev/null && criu check >/dev/null 2>&1 || skip "criu check: $(criu check 2>&1 | grep -a Error | head -n 1)"
-	bg c --network none --security-opt seccomp=unconfined box sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/i; sleep 0.2; done'
+	bg c1 --network none --security-opt seccomp=unconfined box sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/i; sleep 0.2; done'
 	sleep 1
-	docker checkpoint create c one
-	soon_eq 10 exited status c
-	docker start --checkpoint one c
+	docker checkpoint create c1 one
+	soon_eq 10 exited status c1
+	docker start --checkpoint one c1
 	local i
-	i=$(docker exec c cat /tmp/i)
+	i=$(docker exec c1 cat /tmp/i)
 	[[ $i -gt 3 ]] || fail "counts from $i again"
 }
 
 it 'nothing is left: processes, groups, state' leftovers core
 leftovers() {
-	bg c "${forever[@]}"
-	docker exec c true
-	docker rm -f c
+	bg c1 "${forever[@]}"
+	docker exec c1 true
+	docker rm -f c1
 	soon 10 no_runtime_processes
 	eq "$(find /sys/fs/cgroup/*/"${PARENT#/}" -mindepth 1 -type d 2>/dev/null | wc -l)" 0 'groups left'
 	eq "$(find /run/docker/runtime-* /var/run/docker/runtime-*/moby -mindepth 2 2>/dev/null | wc -l)" 0 'state left'

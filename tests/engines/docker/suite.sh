@@ -15,6 +15,8 @@ dockerd_start() {
 up() {
 	# shellcheck source=tests/engines/image.sh
 	. /suite/image.sh
+	echo 'dockremap:x:990:990::/:/bin/false' >>/etc/passwd
+	echo 'dockremap:x:990:' >>/etc/group
 	echo 'dockremap:100000:65536' | tee -a /etc/subuid >>/etc/subgid
 	dockerd_start
 	image_archive /tmp/box.tar box:latest '["/bin/sh"]'
