@@ -105,7 +105,7 @@ func (c *Container) remove(ctx context.Context, l *loaded) error {
 			return err
 		}
 	}
-	c.reapInit(l)
+	c.reapInit()
 	if err := l.mgr.Destroy(ctx); err != nil {
 		return err
 	}
@@ -132,9 +132,9 @@ func (c *Container) awaitInit(ctx context.Context, pidfd int) error {
 
 // reapInit collects a dead init whose parent this process is, so that no zombie stays; the caller's
 // Wait may have done so.
-func (c *Container) reapInit(l *loaded) {
+func (c *Container) reapInit() {
 	if c.child != 0 {
-		reap(c.child)
+		unix.Wait4(c.child, nil, unix.WNOHANG, nil)
 		c.child = 0
 	}
 }

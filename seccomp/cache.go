@@ -37,7 +37,7 @@ func openCache(path string) (*cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ours(dir, fs.ModeDir, 0o022); err != nil {
+	if _, err := ours(dir, fs.ModeDir, 0o022); err != nil {
 		dir.Close()
 		return nil, err
 	}
@@ -47,22 +47,22 @@ func openCache(path string) (*cache, error) {
 func (c *cache) close() { c.dir.Close() }
 
 // ours checks that an open file has the type, belongs to the effective user and
-// grants others none of the forbidden permissions.
-func ours(f *os.File, kind fs.FileMode, forbidden fs.FileMode) error {
+// grants others none of the forbidden permissions, and returns its size.
+func ours(f *os.File, kind fs.FileMode, forbidden fs.FileMode) (size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	switch {
 	case info.Mode().Type() != kind:
-		return fmt.Errorf("%q is of the wrong type (%s)", f.Name(), info.Mode())
+		return 0, fmt.Errorf("%q is of the wrong type (%s)", f.Name(), info.Mode())
 	case int(owner) != os.Geteuid():
-		return fmt.Errorf("%q belongs to user %d", f.Name(), owner)
+		return 0, fmt.Errorf("%q belongs to user %d", f.Name(), owner)
 	case info.Mode().Perm()&forbidden != 0:
-		return fmt.Errorf("%q is open to others (mode %04o)", f.Name(), info.Mode().Perm())
+		return 0, fmt.Errorf("%q is open to others (mode %04o)", f.Name(), info.Mode().Perm())
 	}
-	return nil
+	return info.Size(), nil
 }
 
 // load returns the program of a key, nil if there is none that can be trusted.
@@ -73,11 +73,12 @@ func (c *cache) load(key []byte) *Program {
 	}
 	f := os.NewFile(uintptr(fd), "cache entry")
 	defer f.Close()
-	if ours(f, 0, 0o077) != nil {
+	size, err := ours(f, 0, 0o077)
+	if err != nil || size > maxEntrySize {
 		return nil
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxEntrySize+1))
-	if err != nil || len(data) > maxEntrySize {
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data); err != nil {
 		return nil
 	}
 	return decodeEntry(data, key)
@@ -144,7 +145,7 @@ func openat(dir *os.File, name string, flags int, mode uint32) (int, error) {
 // encodeEntry writes key, notify, warnings and filter, each with its length,
 // and a checksum of it all.
 func encodeEntry(key []byte, p *Program) []byte {
-	var k keyWriter
+	k := keyWriter{b: make([]byte, 0, len(key)+len(p.Filter)+1024)}
 	k.text(string(key))
 	k.flag(p.Notify)
 	k.number(uint64(len(p.Warnings)))

@@ -165,13 +165,9 @@ func compileProfile(s *specs.LinuxSeccomp, failUnknown bool) (*Program, error) {
 	if failUnknown && len(p.unknown) > 0 {
 		return nil, errors.New(p.unknown[0])
 	}
-	code, err := compileLibrary(p, native)
+	prog, err := compileLibrary(p, native)
 	if err != nil {
 		return nil, err
-	}
-	prog, err := decode(code)
-	if err != nil {
-		return nil, fmt.Errorf("linux.seccomp: exported filter: %w", err)
 	}
 	prog = addTail(prog, p)
 	if err := check(prog); err != nil {

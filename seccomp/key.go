@@ -11,13 +11,13 @@ import (
 
 // codeVersion changes whenever the same profile would be compiled to other
 // instructions; it is part of the cache key. A test notices.
-const codeVersion = 1
+const codeVersion = 2
 
 // cacheKey serialises everything that the compiled filter depends on: fields in
 // fixed order, each with its length, so that no two inputs look the same.
 // Flags and listener are no part of the filter.
 func cacheKey(s *specs.LinuxSeccomp, failUnknown bool) []byte {
-	var k keyWriter
+	k := keyWriter{b: make([]byte, 0, 16<<10)} // a default profile has 8 KiB
 	k.text("tare seccomp filter")
 	k.number(codeVersion)
 	k.number(tableVersion)

@@ -21,51 +21,90 @@ func libraryVersion() string {
 		"." + strconv.FormatUint(uint64(micro), 10)
 }
 
-// compileLibrary lets libseccomp compile the rules that it takes.
-func compileLibrary(p *profile, native sc.ScmpArch) ([]byte, error) {
-	all, err := sc.NewFilter(libraryAction(p.fallback))
+// compileLibrary lets libseccomp compile the rules that it takes, each
+// architecture for itself (one filter for all takes it three times as long), and
+// puts the programs in a row: a call of another architecture goes on to the next,
+// after the last one it kills the thread.
+func compileLibrary(p *profile, native sc.ScmpArch) ([]instruction, error) {
+	other, err := p.freeValue()
 	if err != nil {
-		return nil, fmt.Errorf("linux.seccomp.defaultAction: seccomp_init: %w", err)
+		return nil, err
 	}
-	defer all.Release()
-	if len(p.rules) >= treeFrom {
-		if err := all.SetOptimize(2); err != nil {
-			return nil, fmt.Errorf("linux.seccomp: libseccomp binary tree: %w", err)
-		}
-	}
+	var all []instruction
 	for i := range p.archs {
-		if p.archs[i].lib == native {
-			err = addRules(all, p, i)
-		} else {
-			err = mergeArch(all, p, i, native)
-		}
+		code, err := compileArch(p, i, native, other)
 		if err != nil {
 			return nil, err
 		}
+		prog, err := decode(code)
+		if err != nil {
+			return nil, fmt.Errorf("linux.seccomp: exported filter: %w", err)
+		}
+		for j, in := range prog {
+			if in.code != opReturn || in.k != other {
+				continue
+			}
+			prog[j] = instruction{code: opJump, k: uint32(len(prog) - j - 1)}
+			if i == len(p.archs)-1 {
+				prog[j] = instruction{code: opReturn, k: unix.SECCOMP_RET_KILL_THREAD}
+			}
+		}
+		all = append(all, prog...)
 	}
-	return export(all)
+	return all, nil
 }
 
-// mergeArch compiles the rules of one more architecture. Each architecture has
-// a filter of its own, as its rules are not always those of the others.
-func mergeArch(all *sc.ScmpFilter, p *profile, i int, native sc.ScmpArch) error {
-	one, err := sc.NewFilter(libraryAction(p.fallback))
+// freeValue returns a SECCOMP_RET_TRACE value that the profile does not use, to
+// find libseccomp's answer to other architectures by.
+func (p *profile) freeValue() (uint32, error) {
+	used := map[uint32]bool{p.fallback: true}
+	for i := range p.rules {
+		used[p.rules[i].value] = true
+	}
+	for n := uint32(unix.SECCOMP_RET_DATA); n > 0; n-- {
+		if value := unix.SECCOMP_RET_TRACE | n; !used[value] {
+			return value, nil
+		}
+	}
+	return 0, errors.New("linux.seccomp.syscalls: more numbers for SCMP_ACT_TRACE than a filter holds")
+}
+
+// compileArch compiles the rules of one architecture; other is the answer to
+// calls of any other.
+func compileArch(p *profile, i int, native sc.ScmpArch, other uint32) ([]byte, error) {
+	f, err := sc.NewFilter(libraryAction(p.fallback))
 	if err != nil {
-		return fmt.Errorf("linux.seccomp.defaultAction: seccomp_init: %w", err)
+		return nil, fmt.Errorf("linux.seccomp.defaultAction: seccomp_init: %w", err)
 	}
-	defer one.Release()
-	name := p.archs[i].lib.String()
-	if err := one.AddArch(p.archs[i].lib); err != nil {
-		return fmt.Errorf("linux.seccomp.architectures: seccomp_arch_add %q: %w", name, err)
+	defer f.Release()
+	if err := onlyArch(f, p.archs[i].lib, native); err != nil {
+		return nil, fmt.Errorf("linux.seccomp.architectures: %q: %w", p.archs[i].lib.String(), err)
 	}
-	if err := one.RemoveArch(native); err != nil {
-		return fmt.Errorf("linux.seccomp.architectures: seccomp_arch_remove: %w", err)
+	if err := f.SetBadArchAction(libraryAction(other)); err != nil {
+		return nil, fmt.Errorf("linux.seccomp: libseccomp action for other architectures: %w", err)
 	}
-	if err := addRules(one, p, i); err != nil {
-		return err
+	if len(p.rules) >= treeFrom {
+		if err := f.SetOptimize(2); err != nil {
+			return nil, fmt.Errorf("linux.seccomp: libseccomp binary tree: %w", err)
+		}
 	}
-	if err := all.Merge(one); err != nil {
-		return fmt.Errorf("linux.seccomp.architectures: seccomp_merge %q: %w", name, err)
+	if err := addRules(f, p, i); err != nil {
+		return nil, err
+	}
+	return export(f)
+}
+
+// onlyArch makes a fresh filter, which has the native architecture, one for
+// another.
+func onlyArch(f *sc.ScmpFilter, wanted, native sc.ScmpArch) error {
+	if wanted == native {
+		return nil
+	}
+	if err := f.AddArch(wanted); err != nil {
+		return fmt.Errorf("seccomp_arch_add: %w", err)
+	}
+	if err := f.RemoveArch(native); err != nil {
+		return fmt.Errorf("seccomp_arch_remove: %w", err)
 	}
 	return nil
 }

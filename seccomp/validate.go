@@ -31,7 +31,7 @@ func Validate(s *specs.LinuxSeccomp) []Finding {
 	v.flags(s.Flags)
 	v.listener(s)
 	for i := range s.Syscalls {
-		v.rule("linux.seccomp.syscalls["+strconv.Itoa(i)+"]", &s.Syscalls[i])
+		v.rule(i, &s.Syscalls[i])
 	}
 	return v.found
 }
@@ -99,17 +99,18 @@ func (v *validator) listener(s *specs.LinuxSeccomp) {
 	}
 }
 
-func (v *validator) rule(path string, r *specs.LinuxSyscall) {
+func (v *validator) rule(i int, r *specs.LinuxSyscall) {
+	path := "linux.seccomp.syscalls[" + strconv.Itoa(i) + "]"
 	if len(r.Names) == 0 {
 		v.add(path+".names", "at least one name is required")
 	}
-	for i, name := range r.Names {
-		v.name(path+".names["+strconv.Itoa(i)+"]", name, r.Action)
+	for j, name := range r.Names {
+		v.name(path, j, name, r.Action)
 	}
 	v.action(path+".action", r.Action)
 	v.errno(path+".errnoRet", r.Action, r.ErrnoRet)
-	for i, arg := range r.Args {
-		at := path + ".args[" + strconv.Itoa(i) + "]"
+	for j, arg := range r.Args {
+		at := path + ".args[" + strconv.Itoa(j) + "]"
 		if arg.Index > 5 {
 			v.add(at+".index", "%d is above 5, the last argument", arg.Index)
 		}
@@ -119,17 +120,20 @@ func (v *validator) rule(path string, r *specs.LinuxSyscall) {
 	}
 }
 
-func (v *validator) name(path, name string, a specs.LinuxSeccompAction) {
+// name checks names[j] of the entry at path. There are many names, so their
+// paths are put together only when one is wrong.
+func (v *validator) name(path string, j int, name string, a specs.LinuxSeccompAction) {
+	at := func() string { return path + ".names[" + strconv.Itoa(j) + "]" }
 	if name == "" {
-		v.add(path, "empty name")
+		v.add(at(), "empty name")
 	}
 	// C would see only what stands before the NUL: another system call.
 	if strings.IndexByte(name, 0) >= 0 {
-		v.add(path, "name %q holds a NUL byte", name)
+		v.add(at(), "name %q holds a NUL byte", name)
 	}
 	// The init process hands the listener out with these, so they would wait
 	// for an agent that has nothing to listen on yet.
 	if a == specs.ActNotify && (name == "write" || name == "sendmsg") {
-		v.add(path, "%s cannot be used on %q: it passes the listener to the agent", specs.ActNotify, name)
+		v.add(at(), "%s cannot be used on %q: it passes the listener to the agent", specs.ActNotify, name)
 	}
 }

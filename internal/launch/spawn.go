@@ -162,7 +162,8 @@ func (c *Child) throughDoor(ctx context.Context, s *step.Spawn, o Options) error
 		if err := c.Conn.send(b, fds); err != nil {
 			return fmt.Errorf("send the door its request: %w", err)
 		}
-		for {
+		// After the clone two processes write: which of them is first is open.
+		for done, followed := false, !s.Fork; !done || !followed; {
 			var buf [step.DoorReplySize]byte
 			if _, err := io.ReadFull(c.Conn.f, buf[:]); err != nil {
 				return fmt.Errorf("enter the namespaces: %w", hungUp(err))
@@ -170,7 +171,7 @@ func (c *Child) throughDoor(ctx context.Context, s *step.Spawn, o Options) error
 			r, _ := step.ParseDoorReply(buf[:])
 			switch r.Stage {
 			case step.DoorDone:
-				return nil
+				done = true
 			case step.DoorMaps:
 				if err := c.writeMaps(s, o); err != nil {
 					return err
@@ -179,10 +180,12 @@ func (c *Child) throughDoor(ctx context.Context, s *step.Spawn, o Options) error
 				if err := c.follow(int(r.Index)); err != nil {
 					return err
 				}
+				followed = true
 			default:
 				return doorError(s, r)
 			}
 		}
+		return nil
 	})
 }
 

@@ -29,19 +29,29 @@ type Finding struct {
 	Severity Severity
 }
 
-// String renders the finding on one line: path, quoted value, reason.
+// String renders the finding on one line: path, quoted value (its first 200
+// bytes), reason.
 func (f Finding) String() string {
 	var b strings.Builder
 	b.WriteString(f.Path)
 	if f.Value != "" {
 		b.WriteByte(' ')
-		b.WriteString(strconv.Quote(f.Value))
+		b.WriteString(strconv.Quote(clip(f.Value)))
 	}
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
 	b.WriteString(f.Reason)
 	return b.String()
+}
+
+// clip keeps a message readable whose value is a page long.
+func clip(value string) string {
+	const most = 200
+	if len(value) <= most {
+		return value
+	}
+	return value[:most] + "..."
 }
 
 // Findings is what a validation found, in the order of the document's type

@@ -25,7 +25,7 @@ const ConfigFile = "config.json"
 // Unknown properties and the sections of other platforms are skipped, of a
 // property given twice the last counts. What is not JSON, or has the wrong
 // type, is an error with line, column and path in the document. A missing file
-// gives an error that is fs.ErrNotExist. Nothing is judged: see Validate.
+// gives a *NotFoundError. Nothing is judged: see Validate.
 func Load(bundle, configFile string) (*specs.Spec, []byte, error) {
 	if configFile == "" {
 		configFile = ConfigFile
@@ -36,7 +36,7 @@ func Load(bundle, configFile string) (*specs.Spec, []byte, error) {
 	}
 	raw, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("JSON specification file %s not found: %w", configFile, err)
+		return nil, nil, &NotFoundError{File: configFile}
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -46,6 +46,20 @@ func Load(bundle, configFile string) (*specs.Spec, []byte, error) {
 	}
 	return s, raw, nil
 }
+
+// NotFoundError says that a bundle has no configuration. It is ENOENT and so
+// fs.ErrNotExist, but does not say so: engines take "no such file or directory"
+// for a missing program.
+type NotFoundError struct {
+	// File is the name that was asked for.
+	File string
+}
+
+// Error is the sentence that engines know.
+func (e *NotFoundError) Error() string { return "JSON specification file " + e.File + " not found" }
+
+// Unwrap gives the error number.
+func (e *NotFoundError) Unwrap() error { return unix.ENOENT }
 
 // LoadProcess reads a process document, as given to exec --process.
 func LoadProcess(path string) (*specs.Process, error) {

@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	_, _, err := Load(t.TempDir(), "")
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "JSON specification file config.json not found") {
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "JSON specification file config.json not found" {
 		t.Errorf("missing file: %v", err)
 	}
 	_, _, err = Load(t.TempDir(), "other.json")

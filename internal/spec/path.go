@@ -23,7 +23,8 @@ func (n *node) at(i int) *node { return &node{up: n, index: i} }
 // entry is the value under a key that the user chose, in the map at n.
 func (n *node) entry(key string) *node { return &node{up: n, name: key, index: -1, key: true} }
 
-// String writes the path: linux.devices[2].path, linux.sysctl["a.b"].
+// String writes the path: linux.devices[2].path, linux.netDevices.eth0,
+// linux.sysctl["a.b"]; package decode writes them alike.
 func (n *node) String() string {
 	if n == nil {
 		return ""
@@ -38,7 +39,7 @@ func (n *node) write(b *strings.Builder) {
 		n.up.write(b)
 	}
 	switch {
-	case n.key:
+	case n.key && (n.name == "" || strings.ContainsAny(n.name, ".[]\" \n")):
 		b.WriteByte('[')
 		b.WriteString(strconv.Quote(n.name))
 		b.WriteByte(']')

@@ -35,7 +35,7 @@ func TestValidateNamespaces(t *testing.T) {
 		}},
 		{name: "time bad", change: func(s *specs.Spec) {
 			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Nanosecs: 1e9}, "realtime": {}}
-		}, want: []string{"linux.timeOffsets", `linux.timeOffsets["monotonic"].nanosecs`, "linux.timeOffsets"}},
+		}, want: []string{"linux.timeOffsets", "linux.timeOffsets.monotonic.nanosecs", "linux.timeOffsets"}},
 		{name: "time path", change: func(s *specs.Spec) {
 			add(s, "time", "/p")
 			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {}}
@@ -81,6 +81,9 @@ func TestValidateLinux(t *testing.T) {
 		{name: "rdt bad", change: l(func(l *specs.Linux) {
 			l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "..", L3CacheSchema: "x", MemBwSchema: "0=20", Schemata: []string{"a\nb"}}
 		}), want: []string{"linux.intelRdt.closID", "~linux.intelRdt.l3CacheSchema", "linux.intelRdt.memBwSchema", "linux.intelRdt.schemata[0]"}},
+		{name: "rdt lines", change: l(func(l *specs.Linux) {
+			l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "a\n", L3CacheSchema: "L3:0=f\n", MemBwSchema: "MB:0=20\nMB:1=20"}
+		}), want: []string{"linux.intelRdt.closID", "linux.intelRdt.l3CacheSchema", "linux.intelRdt.memBwSchema"}},
 		{name: "rdt slash", change: l(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "a/b"} }), want: []string{"linux.intelRdt.closID"}},
 		{name: "rdt reserved", change: l(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "info"} }), want: []string{"linux.intelRdt.closID"}},
 		{name: "memory policy", change: l(func(l *specs.Linux) {
@@ -155,7 +158,7 @@ func TestValidateDevices(t *testing.T) {
 			"f": {Name: "x/y"}, "g": {Name: "x%s"}, "h": {Name: "%d%d"}, "i": {Name: "j"}, "j": {},
 		}), want: []string{
 			"linux.netDevices", "linux.netDevices", "linux.netDevices", "linux.netDevices", "linux.netDevices",
-			`linux.netDevices["f"].name`, `linux.netDevices["g"].name`, `linux.netDevices["h"].name`, `linux.netDevices["j"].name`,
+			"linux.netDevices.f.name", "linux.netDevices.g.name", "linux.netDevices.h.name", "linux.netDevices.j.name",
 		}},
 		{name: "net without namespace", opts: Options{Rootless: true}, change: func(s *specs.Spec) {
 			drop(s, specs.NetworkNamespace)
@@ -199,11 +202,12 @@ func TestValidateResources(t *testing.T) {
 			Weight: ptr(uint16(10)), LeafWeight: ptr(uint16(0)), WeightDevice: []specs.LinuxWeightDevice{{Weight: ptr(uint16(1000))}}}})},
 		{name: "block bad", change: res(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
 			Weight: ptr(uint16(9)), LeafWeight: ptr(uint16(1001)),
-			WeightDevice:            []specs.LinuxWeightDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: -1}, LeafWeight: ptr(uint16(1))}},
+			WeightDevice:            []specs.LinuxWeightDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: -1}, Weight: ptr(uint16(1001)), LeafWeight: ptr(uint16(1))}},
 			ThrottleWriteIOPSDevice: []specs.LinuxThrottleDevice{{}, {LinuxBlockIODevice: specs.LinuxBlockIODevice{Minor: -1}}},
 		}}), want: []string{
 			"linux.resources.blockIO.weight", "linux.resources.blockIO.leafWeight", "linux.resources.blockIO.weightDevice[0]",
-			"linux.resources.blockIO.weightDevice[1].major", "linux.resources.blockIO.weightDevice[1].leafWeight",
+			"linux.resources.blockIO.weightDevice[1].major", "linux.resources.blockIO.weightDevice[1].weight",
+			"linux.resources.blockIO.weightDevice[1].leafWeight",
 			"linux.resources.blockIO.throttleWriteIOPSDevice[1].minor",
 		}},
 		{name: "huge pages", change: res(specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{
@@ -217,7 +221,7 @@ func TestValidateResources(t *testing.T) {
 			want: []string{"linux.resources.network.priorities[1].name", "linux.resources.network.priorities[2].name"}},
 		{name: "rdma", change: res(specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{
 			"mlx": {HcaHandles: ptr(uint32(1))}, "a b": {HcaObjects: ptr(uint32(0))}, "none": {}}}),
-			want: []string{"linux.resources.rdma", `linux.resources.rdma["none"]`}},
+			want: []string{"linux.resources.rdma", "linux.resources.rdma.none"}},
 		{name: "unified", change: res(specs.LinuxResources{Unified: map[string]string{
 			"memory.max": "1", "hugetlb.1GB.max": "1", "a/b.c": "1", "memory": "1", ".x": "1", "..": "", "io.max": "a\nb", "cpu.max": "\x00"}}),
 			want: []string{

@@ -58,6 +58,8 @@ func TestValidateMounts(t *testing.T) {
 		{name: "half mapped", change: mount(specs.Mount{Destination: "/a", Type: "tmpfs", UIDMappings: one}), want: []string{"mounts[0]"}},
 		{name: "mapped badly", change: mount(specs.Mount{Destination: "/a", Type: "tmpfs", UIDMappings: one, GIDMappings: []specs.LinuxIDMapping{{}}}),
 			want: []string{"mounts[0].gidMappings[0].size"}},
+		{name: "mapped badly, uids", change: mount(specs.Mount{Destination: "/a", Type: "tmpfs", GIDMappings: one, UIDMappings: []specs.LinuxIDMapping{{}}}),
+			want: []string{"mounts[0].uidMappings[0].size"}},
 		{name: "mapped rootless", opts: Options{Rootless: true}, change: bind("/a", "idmap=uids=0-1-1;gids=0-1-1"), want: []string{"mounts[0]"}},
 		{name: "mapped twice", change: mount(specs.Mount{Destination: "/a", Type: "tmpfs", Options: []string{"idmap=uids=0-1-1;gids=0-1-1"}, UIDMappings: one, GIDMappings: one}),
 			want: []string{"mounts[0].options"}},

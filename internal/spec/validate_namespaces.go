@@ -26,7 +26,8 @@ func (c *checker) namespaces(at *node, list []specs.LinuxNamespace) {
 
 // userMappings checks linux.uidMappings and gidMappings against the user
 // namespace entry. Whether the mappings of a joined namespace equal the given
-// ones only the host can tell, so both together are a warning here.
+// ones only the host can tell, so both together are a warning here. A rootless
+// container may lack the entry, or mappings for it: the runtime then makes them.
 func (c *checker) userMappings(at *node, s *specs.Spec) {
 	l := s.Linux
 	c.mappings(at.field("uidMappings"), l.UIDMappings)
@@ -39,7 +40,7 @@ func (c *checker) userMappings(at *node, s *specs.Spec) {
 	case user.Path != "" && mapped:
 		c.warn(at, "", "uidMappings and gidMappings are given beside the path of a user namespace, which has its own")
 	case user.Path != "":
-	case !mapped && c.opts.Rootless: // the runtime makes them, from /etc/subuid
+	case !mapped && c.opts.Rootless:
 	case len(l.UIDMappings) == 0:
 		c.fail(at.field("uidMappings"), "", "a new user namespace needs them")
 	case len(l.GIDMappings) == 0:

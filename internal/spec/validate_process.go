@@ -92,14 +92,22 @@ func (c *checker) capabilities(at *node, caps *specs.LinuxCapabilities) {
 }
 
 func (c *checker) capabilitySet(at *node, names []string, within uint64, reason string) {
-	for i, name := range names {
+	var unknown, beyond []string
+	for _, name := range names {
 		n, ok := CapabilityNumber(name)
 		switch {
 		case !ok:
-			c.warn(at.at(i), name, "unknown capability, ignored")
+			unknown = append(unknown, name)
 		case within&(1<<n) == 0:
-			c.warn(at.at(i), name, reason)
+			beyond = append(beyond, name)
 		}
+	}
+	// One line each, as whole lists of them are common.
+	if unknown != nil {
+		c.warn(at, strings.Join(unknown, " "), "unknown, ignored")
+	}
+	if beyond != nil {
+		c.warn(at, strings.Join(beyond, " "), reason)
 	}
 }
 

@@ -70,7 +70,7 @@ func (c *checker) memory(at *node, m *specs.LinuxMemory) {
 		name  string
 		value *int64
 	}{{"kernel", m.Kernel}, {"kernelTCP", m.KernelTCP}} {
-		if k.value != nil && *k.value != 0 {
+		if k.value != nil && *k.value > 0 {
 			c.warn(at.field(k.name), itoa(*k.value), "ignored: the kernel has no such limit any more")
 		}
 	}

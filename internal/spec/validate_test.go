@@ -137,11 +137,11 @@ func TestValidateProcess(t *testing.T) {
 		{name: "capabilities", change: p(func(p *specs.Process) {
 			p.Capabilities = &specs.LinuxCapabilities{
 				Bounding: []string{"CAP_NOPE", "CAP_CHOWN"}, Effective: []string{"CAP_KILL", "CAP_CHOWN"}, Permitted: []string{"CAP_KILL", "cap_chown"},
-				Inheritable: []string{"CAP_FOWNER"}, Ambient: []string{"CAP_KILL"},
+				Inheritable: []string{"CAP_FOWNER", "CAP_NONE"}, Ambient: []string{"CAP_KILL"},
 			}
 		}), want: []string{
-			"~process.capabilities.bounding[0]", "~process.capabilities.effective[1]",
-			"~process.capabilities.permitted[1]", "~process.capabilities.ambient[0]",
+			"~process.capabilities.bounding", "~process.capabilities.effective",
+			"~process.capabilities.inheritable", "~process.capabilities.permitted", "~process.capabilities.ambient",
 		}},
 		{name: "rlimits", change: p(func(p *specs.Process) {
 			p.Rlimits = []specs.POSIXRlimit{
@@ -203,13 +203,20 @@ func TestValidateExec(t *testing.T) {
 
 func TestWarningsAreNoError(t *testing.T) {
 	s := Sample(SampleOptions{})
-	s.Process.Capabilities.Bounding = []string{"CAP_X"}
+	s.Process.Capabilities.Bounding = []string{"CAP_X", "CAP_KILL", "CAP_Y"}
 	found := Validate(s, Options{})
 	if err := found.Err(); err != nil {
 		t.Error(err)
 	}
-	want := []string{`process.capabilities.bounding[0] "CAP_X": unknown capability, ignored`}
+	want := []string{`process.capabilities.bounding "CAP_X CAP_Y": unknown, ignored`}
 	if got := found.Warnings(); !slices.Equal(got, want) {
 		t.Errorf("warnings %q", got)
+	}
+}
+
+func TestLongValue(t *testing.T) {
+	f := Finding{Path: "p", Value: strings.Repeat("\n", 1<<16), Reason: "r"}
+	if text := f.String(); len(text) > 500 || !strings.HasSuffix(text, `...": r`) {
+		t.Errorf("finding of %d bytes", len(text))
 	}
 }

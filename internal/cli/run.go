@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"tare/internal/tty"
+	"tare/libcontainer"
+
+	"github.com/urfave/cli/v3"
+)
+
+func (a *app) runCommand() *cli.Command {
+	return &cli.Command{
+		Usage:     "make a container, run its program, and remove it at the end",
+		ArgsUsage: "ID",
+		Description: `In the foreground: the program has the terminal, or the descriptors 0, 1 and 2, of tare; signals are
+passed on to it; its exit code is tare's, 128+N when signal N ended it.
+
+   tare run --bundle demo first
+   tare run --detach --bundle demo --pid-file /run/first.pid first`,
+		Flags: append(containerFlags(),
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return when the program runs"},
+			&cli.BoolFlag{Name: "keep", Usage: "do not remove the container when its program has ended"},
+			&cli.BoolFlag{Name: "no-subreaper", Usage: "do not become the parent of the container's orphans"}),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			id, o, err := createOptions(cmd)
+			if err != nil {
+				return err
+			}
+			rt, err := a.runtime()
+			if err != nil {
+				return err
+			}
+			if cmd.Bool("detach") {
+				ctx, stop := interruptible(ctx)
+				defer stop()
+				_, err := createAndStart(ctx, rt, id, o)
+				return err
+			}
+			if !cmd.Bool("no-subreaper") {
+				if err := tty.SetSubreaper(); err != nil {
+					return err
+				}
+			}
+			return a.foreground(ctx, rt, id, o, cmd.Bool("keep"))
+		},
+	}
+}
+
+// createAndStart leaves nothing behind when one of the two fails.
+func createAndStart(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions) (*libcontainer.Container, error) {
+	c, err := rt.Create(ctx, id, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.StartWith(ctx, libcontainer.StartOptions{NotifySocket: o.NotifySocket}); err != nil {
+		if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
+			err = fmt.Errorf("%w (and the container could not be deleted: %w)", err, derr)
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// attachment is what run and exec hold while their process is in the foreground.
+type attachment struct {
+	ctx     context.Context // ends when a signal asks for the end before the process runs
+	cancel  context.CancelCauseFunc
+	signals *tty.Signals
+	console *tty.Console
+}
+
+func attach(ctx context.Context) *attachment {
+	at := new(attachment)
+	at.ctx, at.cancel = context.WithCancelCause(ctx)
+	at.signals = tty.Catch(func(sig os.Signal) { at.cancel(fmt.Errorf("interrupted by signal: %v", sig)) })
+	return at
+}
+
+// take is called with the master of the process's terminal, if it has one.
+func (at *attachment) take(master *os.File) error {
+	var err error
+	at.console, err = tty.Attach(master)
+	return err
+}
+
+// release gives the user's terminal and the signals back. It is called in any case, and may be twice.
+func (at *attachment) release() error {
+	if at.signals != nil {
+		at.signals.Stop()
+		at.signals = nil
+		at.cancel(nil)
+	}
+	err := at.console.Close()
+	at.console = nil
+	return err
+}
+
+// foreground runs a container to its end.
+func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) (err error) {
+	at := attach(ctx)
+	defer at.release()
+	o.Console = at.take
+	c, err := createAndStart(at.ctx, rt, id, o)
+	if err != nil {
+		return err
+	}
+	st, err := c.State()
+	if err != nil {
+		return err
+	}
+	at.signals.Forward(st.Pid, at.console, func(sig int) {
+		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
+			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
+		}
+	})
+	status, err := c.Wait(ctx)
+	if rerr := at.release(); rerr != nil {
+		a.warn(rerr.Error())
+	}
+	if err != nil {
+		return err
+	}
+	a.code = status.Code
+	if keep {
+		return nil
+	}
+	return c.Delete(ctx, true)
+}

@@ -1,0 +1,57 @@
+package rootfs
+
+import (
+	"syscall"
+
+	"tare/internal/sys"
+)
+
+// privateProc gives the Root's own procfs, made at its first use.
+func (r *Root) privateProc() (*Proc, error) {
+	if r.proc == nil {
+		p, err := OpenProc()
+		if err != nil {
+			return nil, err
+		}
+		r.proc = p
+	}
+	return r.proc, nil
+}
+
+// Sysctl writes value to proc/sys/key.
+func (r *Root) Sysctl(key, value string) error {
+	p, err := r.privateProc()
+	if err != nil {
+		return err
+	}
+	return sys.On(p.Write("sys/"+key, value), key)
+}
+
+// Label writes value to the LSM attribute of the calling thread. AppArmor has files of its own since
+// Linux 5.8; older names are shared.
+func (r *Root) Label(lsm, attr, value string) error {
+	p, err := r.privateProc()
+	if err != nil {
+		return err
+	}
+	// The caller's thread is the process's main one and number 1 in the new pid namespace of a container,
+	// but not with a joined or shared one.
+	file := "thread-self/attr/" + attr
+	if lsm == "apparmor" {
+		value = attr + " " + value
+		err = p.Write("thread-self/attr/apparmor/"+attr, value)
+		if sys.ErrnoOf(err) != syscall.ENOENT {
+			return labelError("/proc/thread-self/attr/apparmor/"+attr, err)
+		}
+	}
+	return labelError("/proc/"+file, p.Write(file, value))
+}
+
+// labelError quotes the file in backquotes, by which engines know an error of a security label.
+func labelError(file string, err error) error {
+	if err == nil {
+		return nil
+	}
+	errno := sys.ErrnoOf(err)
+	return &sys.Error{Errno: errno, Note: "write to `" + file + "`: " + errno.Error()}
+}

@@ -1,0 +1,121 @@
+package tty
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a pump does with its source when it is told to stop.
+const (
+	dropSource  = false
+	drainSource = true // copy what is there first
+)
+
+// pump copies from one descriptor to another until the source ends or it is stopped. It is a goroutine
+// whose owner waits for it in stop.
+type pump struct {
+	from, to int
+	drain    bool
+	wake     int // eventfd: stop
+	done     chan struct{}
+}
+
+func startPump(from, to int, drain bool) (*pump, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	p := &pump{from: from, to: to, drain: drain, wake: wake, done: make(chan struct{})}
+	go p.run()
+	return p, nil
+}
+
+// stop ends the pump and waits for it; on nil it does nothing.
+func (p *pump) stop() {
+	if p == nil {
+		return
+	}
+	unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-p.done
+	unix.Close(p.wake)
+}
+
+func (p *pump) run() {
+	defer close(p.done)
+	buf := make([]byte, 32<<10)
+	for {
+		stopped, ok := p.await(p.from, unix.POLLIN, true)
+		if !ok {
+			return
+		}
+		if stopped {
+			break
+		}
+		if !p.copyOnce(buf) {
+			return
+		}
+	}
+	// The process has ended: what it wrote is in the terminal's buffer, and poll(2) sees it there. A
+	// descendant that keeps the terminal open is not waited for.
+	for p.drain && p.readable() && p.copyOnce(buf) {
+	}
+}
+
+// await waits until fd has one of the events. stopped: stop was called. ok is false on an error.
+func (p *pump) await(fd int, events int16, stoppable bool) (stopped, ok bool) {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(p.wake), Events: unix.POLLIN}}
+	if !stoppable {
+		fds = fds[:1]
+	}
+	for {
+		_, err := unix.Poll(fds, -1)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return false, false
+		case stoppable && fds[1].Revents != 0:
+			return true, true
+		default:
+			return false, true
+		}
+	}
+}
+
+func (p *pump) readable() bool {
+	fds := []unix.PollFd{{Fd: int32(p.from), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return err == nil && n > 0 && fds[0].Revents&unix.POLLIN != 0
+		}
+	}
+}
+
+// copyOnce copies what one read gives. It is false at the end: of file, of a terminal that nobody has
+// open any more (EIO), of a reader that has gone (EPIPE).
+func (p *pump) copyOnce(buf []byte) bool {
+	n, err := unix.Read(p.from, buf)
+	if err == unix.EINTR || err == unix.EAGAIN {
+		return true
+	}
+	if err != nil || n <= 0 {
+		return false
+	}
+	for b := buf[:n]; len(b) > 0; {
+		n, err := unix.Write(p.to, b)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			// Input for a container that reads none waits until it ends. Output has to go out.
+			if stopped, ok := p.await(p.to, unix.POLLOUT, !p.drain); stopped || !ok {
+				return false
+			}
+		case err != nil:
+			return false
+		default:
+			b = b[n:]
+		}
+	}
+	return true
+}

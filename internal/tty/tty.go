@@ -1,0 +1,149 @@
+// Package tty connects the terminal of the user with that of a container's process while `run` or
+// `exec` stay in the foreground, and passes on the signals that the runtime gets meanwhile.
+package tty
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostTerminal is the user's terminal: the first of stdin, stdout and stderr that is one, -1 if none is.
+func hostTerminal() int {
+	for fd := range 3 {
+		if IsTerminal(fd) {
+			return fd
+		}
+	}
+	return -1
+}
+
+// IsTerminal tells whether the descriptor is a terminal.
+func IsTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}
+
+// makeRaw gives every key to the container's terminal, and returns what undoes it. Output processing
+// stays: the container's terminal does not do it, see clearONLCR.
+func makeRaw(fd int) (restore func() error, err error) {
+	was, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, fmt.Errorf("ioctl TCGETS: %w", err)
+	}
+	t := *was
+	t.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	t.Cflag = t.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &t); err != nil {
+		return nil, fmt.Errorf("ioctl TCSETS: %w", err)
+	}
+	return func() error {
+		// TCSETSW: what the program has written is shown by the rules it was written under.
+		if err := unix.IoctlSetTermios(fd, unix.TCSETSW, was); err != nil {
+			return fmt.Errorf("restore the terminal: ioctl TCSETSW: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// clearONLCR keeps the container's terminal from making CR LF of LF: the user's does, and a file to
+// which the output goes should not have it.
+func clearONLCR(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return fmt.Errorf("console: ioctl TCGETS: %w", err)
+	}
+	t.Oflag &^= unix.ONLCR
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, t); err != nil {
+		return fmt.Errorf("console: ioctl TCSETS: %w", err)
+	}
+	return nil
+}
+
+// Console is a container's terminal in the foreground.
+type Console struct {
+	host    int // the user's terminal, -1 for none
+	master  *os.File
+	fd      int // of master, whose Fd method may change the mode of the file
+	restore func() error
+	in, out *pump
+}
+
+// Attach connects the terminal whose master is given, which it takes over: its size is the one of the
+// user's terminal, which becomes raw. Call it before the container's process starts, and Close in any
+// case.
+func Attach(master *os.File) (*Console, error) {
+	return attach(master, hostTerminal(), 0, 1)
+}
+
+func attach(master *os.File, host, in, out int) (*Console, error) {
+	c := &Console{host: host, master: master, fd: int(master.Fd())}
+	if err := c.attach(in, out); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Console) attach(in, out int) error {
+	if err := clearONLCR(c.fd); err != nil {
+		return err
+	}
+	if c.host >= 0 {
+		if err := c.Resize(); err != nil {
+			return err
+		}
+		var err error
+		if c.restore, err = makeRaw(c.host); err != nil {
+			return err
+		}
+	}
+	if err := unix.SetNonblock(c.fd, true); err != nil {
+		return fmt.Errorf("console: set O_NONBLOCK: %w", err)
+	}
+	var err error
+	if c.out, err = startPump(c.fd, out, drainSource); err != nil {
+		return err
+	}
+	c.in, err = startPump(in, c.fd, dropSource)
+	return err
+}
+
+// Resize gives the container's terminal the size of the user's; the kernel sends SIGWINCH there.
+func (c *Console) Resize() error {
+	if c.host < 0 {
+		return nil
+	}
+	size, err := unix.IoctlGetWinsize(c.host, unix.TIOCGWINSZ)
+	if err != nil {
+		return fmt.Errorf("ioctl TIOCGWINSZ: %w", err)
+	}
+	if err := unix.IoctlSetWinsize(c.fd, unix.TIOCSWINSZ, size); err != nil {
+		return fmt.Errorf("console: ioctl TIOCSWINSZ: %w", err)
+	}
+	return nil
+}
+
+// Close shows what output is left, and gives the user's terminal back as it was. It may be called
+// again, and on nil.
+func (c *Console) Close() error {
+	if c == nil {
+		return nil
+	}
+	c.in.stop()
+	c.out.stop()
+	c.in, c.out = nil, nil
+	var err error
+	if c.restore != nil {
+		err = c.restore()
+		c.restore = nil
+	}
+	if c.master != nil {
+		c.master.Close()
+		c.master = nil
+	}
+	return err
+}

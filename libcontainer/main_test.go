@@ -1,0 +1,100 @@
+package libcontainer_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"tare/internal/spec"
+	_ "tare/nsenter" // the test binary is its own init stage
+)
+
+// bundle is a bundle whose rootfs holds one static program, and stateRoot an empty state root.
+var bundle, stateRoot string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if os.Geteuid() != 0 {
+		fmt.Println("skipped: containers need root here; the rootless cases are in package integration")
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "tare-lib-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		bundle, stateRoot = filepath.Join(dir, "bundle"), filepath.Join(dir, "state")
+		err = makeBundle(bundle)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer removeParents()
+	return m.Run()
+}
+
+// removeParents removes the cgroup that the tests' cgroups lay in: parents outlive their containers.
+func removeParents() {
+	dirs, _ := filepath.Glob(fmt.Sprintf("/sys/fs/cgroup/*/tare-lib-%d", os.Getpid()))
+	for _, d := range append(dirs, fmt.Sprintf("/sys/fs/cgroup/tare-lib-%d", os.Getpid())) {
+		os.Remove(d)
+	}
+}
+
+// The program: "hello" says hello, "wait" waits for its input to end.
+const program = `package main
+import ("fmt"; "io"; "os")
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "wait" { io.Copy(io.Discard, os.Stdin); return }
+	fmt.Println("hello from the container")
+}
+`
+
+func makeBundle(dir string) error {
+	bin := filepath.Join(dir, "rootfs", "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	src := filepath.Join(dir, "hello.go")
+	if err := os.WriteFile(src, []byte(program), 0o644); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-o", filepath.Join(bin, "hello"), src)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	config, err := spec.SampleJSON(spec.SampleOptions{})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
+}
+
+// testSpec is the sample with a program of ours, in a cgroup of this test process.
+func testSpec(id string, args ...string) *specs.Spec {
+	s := spec.Sample(spec.SampleOptions{})
+	s.Process.Terminal = false
+	s.Process.Args = args
+	s.Root.Path = filepath.Join(bundle, "rootfs")
+	s.Linux.CgroupsPath = fmt.Sprintf("/tare-lib-%d/%s", os.Getpid(), id)
+	return s
+}
+
+func bounded(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func slowHooks() *specs.Hooks {
+	return &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "1000"}}}}
+}
