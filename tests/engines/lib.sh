@@ -12,8 +12,8 @@ it() { CASES+=("$2"$'\t'"$1"$'\t'"${3:-}"); }
 
 # skip REASON: ends the case; the reason must be one that the machine gives.
 skip() { printf '%s\n' "$*" >"$SKIP_FILE"; exit 77; }
-# fail WHAT: also from within a $(...), where an exit would end only that.
-fail() { printf 'FAIL: %s\n' "$*" >&2; : >"$SKIP_FILE.failed"; exit 1; }
+# fail WHAT: also from within a $(...), where an exit would end only that, and its errors may be caught.
+fail() { printf 'FAIL: %s\n' "$*" >&"${LOG_FD:-2}"; : >"$SKIP_FILE.failed"; exit 1; }
 
 # eq GOT WANT [WHAT]
 eq() { [[ $1 == "$2" ]] || fail "${3:-value}: got $(printf %q "$1"), want $(printf %q "$2")"; }

@@ -15,6 +15,7 @@ for f in up reset down; do declare -F "$f" >/dev/null || eval "$f() { :; }"; don
 if [[ $# -gt 1 ]]; then
 	set -e
 	exec 2>&1
+	exec {LOG_FD}>&1
 	"$2"
 	[[ ! -e $SKIP_FILE.failed ]]
 	exit

@@ -139,7 +139,8 @@ commit() {
 	docker commit c1 box:new
 	eq "$(run box:new cat /new)" new
 	gives 1 run box:new ls /bin/w
-	docker export c1 | tar -tf - | grep -qx new
+	docker export c1 | tar -tf - >list
+	grep -qx new list
 	docker rmi -f box:new
 }
 

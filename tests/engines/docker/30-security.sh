@@ -131,11 +131,14 @@ cgroupns() {
 it 'userns-remap: another daemon, root is not root' userns_remap core
 userns_remap() {
 	local d='docker -H unix:///run/remap.sock'
-	dockerd --userns-remap dockremap:dockremap --data-root /var/lib/docker/remap --exec-root /run/remap --pidfile /run/remap.pid \
+	mkdir -p /var/lib/remap
+	mount -t tmpfs -o mode=0755 remap /var/lib/remap
+	# In a network namespace of its own: without a bridge it would take the other daemon's.
+	unshare --net dockerd --userns-remap dockremap:dockremap --data-root /var/lib/remap --exec-root /run/remap --pidfile /run/remap.pid \
 		-H unix:///run/remap.sock --bridge none --storage-driver overlay2 --cgroup-parent /engines-remap \
 		--add-runtime "under-test=$RT_PATH" --default-runtime under-test &
-	local daemon=$!
-	trap 'kill $daemon; wait $daemon || true' EXIT
+	REMAP=$!
+	trap 'kill $REMAP; wait $REMAP || true; umount /var/lib/remap' EXIT
 	soon 60 $d version
 	$d load -i /tmp/box.tar
 	has "$($d run --rm --network none box cat /proc/self/uid_map)" 100000
