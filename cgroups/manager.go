@@ -25,8 +25,14 @@ type CreateOptions struct {
 	// systemd starts the unit with them. Nil is fine.
 	Resources *specs.LinuxResources
 	// PID is a process for a systemd scope, which cannot be without one (see
-	// Manager.NeedsPID); systemd moves it in. Other managers ignore it.
+	// Manager.NeedsPID); systemd moves it in. Any will do that lives until
+	// another has joined. Other managers ignore it.
 	PID int
+	// Description of a systemd unit, for humans.
+	Description string
+	// Annotations of config.json, of which systemd takes
+	// org.systemd.property.NAME: see package systemd.
+	Annotations map[string]string
 }
 
 // Manager owns one cgroup: a directory, of one name, in each hierarchy.
@@ -61,6 +67,9 @@ type Manager interface {
 	// place in config.json; limits before it have been applied. The strings
 	// are warnings about values that no kernel honours any more.
 	Set(ctx context.Context, r *specs.LinuxResources) ([]string, error)
+	// Update is Set for a cgroup in use: if it fails, what it has changed is
+	// put back, also what another than Set had put there.
+	Update(ctx context.Context, r *specs.LinuxResources) ([]string, error)
 	// SetDevices makes rules, on top of a default of deny, and followed by
 	// the devices that every container has, the whole device policy.
 	SetDevices(ctx context.Context, rules []specs.LinuxDeviceCgroup) ([]string, error)

@@ -51,6 +51,11 @@ func hasLimits(r *specs.LinuxResources) bool {
 		len(r.HugepageLimits)+len(r.Rdma)+len(r.Unified) > 0
 }
 
+// Update is ErrNotSupported: a user who asks for a change wants it.
+func (None) Update(context.Context, *specs.LinuxResources) ([]string, error) {
+	return nil, unsupported("update")
+}
+
 // SetDevices does nothing.
 func (None) SetDevices(context.Context, []specs.LinuxDeviceCgroup) ([]string, error) { return nil, nil }
 

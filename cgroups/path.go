@@ -24,8 +24,15 @@ type Request struct {
 	Mode Mode
 	// Systemd asks for a unit.
 	Systemd bool
-	// User: the unit lives in the user's systemd instance.
-	User bool
+	// User: the unit lives in the user's systemd instance, whose bus is at
+	// Bus and takes BusUID, and whose cgroup is Root (systemd.Root tells).
+	User   bool
+	Bus    string
+	BusUID int
+	Root   string
+	// Sub asks for a cgroup of this name below the unit's, which then is the
+	// container's, and leaves systemd the other.
+	Sub string
 	// Prefix of the default unit name, such as the runtime's name.
 	Prefix string
 }
@@ -34,8 +41,7 @@ type Request struct {
 type Path struct {
 	// Path is clean, absolute and not "/": it lies below each hierarchy's mount.
 	Path string
-	// Unit is set for systemd. For a User unit Path begins below the cgroup
-	// of the user's systemd instance, which only that can tell.
+	// Unit is set for systemd.
 	Unit *Unit
 }
 
@@ -102,5 +108,12 @@ func resolveUnit(r Request) (Path, error) {
 			return Path{}, fmt.Errorf("linux.cgroupsPath: slice %q does not lie in slice %q", unit, slice)
 		}
 	}
-	return Path{Path: full, Unit: &Unit{Name: unit, Slice: slice, User: r.User}}, nil
+	if r.Sub != "" {
+		if strings.ContainsAny(r.Sub, "/\x00\n") || r.Sub == "." || r.Sub == ".." {
+			return Path{}, fmt.Errorf("sub-cgroup %q: not the name of a cgroup", r.Sub)
+		}
+		full += "/" + r.Sub
+	}
+	u := &Unit{Name: unit, Slice: slice, User: r.User, Bus: r.Bus, BusUID: r.BusUID, Sub: r.Sub}
+	return Path{Path: path.Join("/", r.Root, full), Unit: u}, nil
 }

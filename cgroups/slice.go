@@ -39,6 +39,12 @@ type Unit struct {
 	Slice string `json:"slice"`
 	// User: the unit belongs to the user's systemd instance, not the system's.
 	User bool `json:"user,omitempty"`
+	// Bus is the D-Bus address of that systemd; "" is the system bus.
+	Bus string `json:"bus,omitempty"`
+	// BusUID authenticates to Bus, as the bus counts uids; unused without Bus.
+	BusUID int `json:"busUID,omitempty"`
+	// Sub is the cgroup of the container below the unit's own, if it has one.
+	Sub string `json:"sub,omitempty"`
 }
 
 // parseUnit splits slice:prefix:name. An empty string is the default: all
@@ -64,8 +70,25 @@ func unitName(prefix, name string) (string, error) {
 			unit = prefix + "-" + unit
 		}
 	}
+	unit = escapeUnit(unit)
 	if name == "" || strings.ContainsAny(unit, "/\x00") || len(unit) > 255 {
 		return "", fmt.Errorf("linux.cgroupsPath: %q is not a unit name", unit)
 	}
 	return unit, nil
+}
+
+// escapeUnit writes characters that no unit name may have (a container ID can
+// have a +) as systemd-escape(1) does.
+func escapeUnit(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(`:-_.\@/`+"\x00", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
 }

@@ -85,3 +85,21 @@ func (c Config) Current(pid int) (Config, error) {
 	}
 	return c, nil
 }
+
+// Child returns the Config of a cgroup below this one, by a name or path that
+// must not leave it, existing or not: one for a payload to own, say.
+func (c Config) Child(sub string) (Config, error) {
+	if path.Clean("/"+sub) == "/" || strings.ContainsAny(sub, "\x00\n") || slices.Contains(strings.Split(sub, "/"), "..") {
+		return Config{}, fmt.Errorf("cgroup %q: not a sub-cgroup of the container's", sub)
+	}
+	c = c.Clone()
+	c.Path = path.Join(c.Path, sub)
+	for i := range c.Dirs {
+		c.Dirs[i].Path = path.Join(c.Dirs[i].Path, sub)
+	}
+	// The unit is its parent's; a child is plain directories.
+	if c.Kind == Systemd {
+		c.Kind, c.Unit = Files, nil
+	}
+	return c, nil
+}

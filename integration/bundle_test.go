@@ -20,6 +20,7 @@ type bundle struct {
 	rootfs string
 	root   string // --root
 	id     string
+	bin    string // the runtime, suite.bin but for cases that need their own copy
 	spec   *specs.Spec
 	global []string // further global options
 	env    []string // environment of the runtime, nil for the default
@@ -42,7 +43,7 @@ func newBundle(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 func newSerial(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 	t.Helper()
 	tally.add(t)
-	b := &bundle{t: t, id: fmt.Sprintf("it%d-%d", os.Getpid(), caseNumber.Add(1))}
+	b := &bundle{t: t, bin: suite.bin, id: fmt.Sprintf("it%d-%d", os.Getpid(), caseNumber.Add(1))}
 	b.dir = filepath.Join(suite.base, b.id)
 	b.root, b.path = filepath.Join(b.dir, "state"), filepath.Join(b.dir, "bundle")
 	b.rootfs = filepath.Join(b.path, "rootfs")

@@ -21,6 +21,7 @@ func TestTwoForceDeletesAtOnceBothSucceed(t *testing.T) {
 }
 
 func TestTwoCreatesOfOneIDGiveOneContainer(t *testing.T) {
+	not(t, "runc", "1.1 lets them disturb each other")
 	b := newBundle(t, args("/bin/sleep", "1000"))
 	b.live = true
 	b.write()
@@ -69,12 +70,12 @@ func TestStartRacingForceDeleteEnds(t *testing.T) {
 }
 
 func TestTwoStartsAtOnceStartOnce(t *testing.T) {
+	not(t, "runc", "1.1 hangs at times")
 	b := newBundle(t, sh("echo started; exec sleep 1000"))
 	for range 5 {
 		r := b.create()
 		one, two := b.begin(b.cmd("start", b.id)), b.begin(b.cmd("start", b.id))
 		if a, c := one.end(t), two.end(t); (a.code == 0) == (c.code == 0) {
-			not(t, "runc", "lets both succeed at times")
 			t.Errorf("%v\n%v", a, c)
 		}
 		r.waitOut(t, "started\n")

@@ -35,7 +35,7 @@ type call struct {
 // cmd prepares a call of the runtime: stdin /dev/null, output to files, the case's state root.
 func (b *bundle) cmd(args ...string) *exec.Cmd {
 	b.t.Helper()
-	cmd := exec.Command(suite.bin, append(append([]string{"--root", b.root}, b.global...), args...)...)
+	cmd := exec.Command(b.bin, append(append([]string{"--root", b.root}, b.global...), args...)...)
 	cmd.Dir, cmd.Env = b.dir, b.env
 	return cmd
 }

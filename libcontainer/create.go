@@ -26,12 +26,17 @@ import (
 type Container struct {
 	rt *Runtime
 	id string
-	// pid of the init, when this process is its parent.
+	// pid and pidfd of the init, when this process is its parent and has not waited for it.
 	child int
+	pidfd *os.File
 }
 
 // ID is the container's id.
 func (c *Container) ID() string { return c.id }
+
+// InitPid is the pid of the init for the process that created the container, until Wait or Delete has
+// reaped it; 0 otherwise.
+func (c *Container) InitPid() int { return c.child }
 
 // creation is a create under way.
 type creation struct {
@@ -63,7 +68,9 @@ func (rt *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Con
 		return nil, wrapID(id, err)
 	}
 	c.undo.release()
-	return &Container{rt: rt, id: id, child: c.driver.child.Pid}, nil
+	made := &Container{rt: rt, id: id, child: c.driver.child.Pid, pidfd: c.driver.child.Pidfd}
+	c.driver.child.Pidfd = nil // it is the container's now
+	return made, nil
 }
 
 func (c *creation) close() {
@@ -78,7 +85,7 @@ func (c *creation) close() {
 	}
 	if c.driver != nil && c.driver.child != nil {
 		c.driver.child.Conn.Close()
-		c.driver.child.Pidfd.Close()
+		c.driver.child.Pidfd.Close() // of a nil *os.File after success: no harm
 	}
 	if c.dir != nil {
 		c.dir.Close()
@@ -217,15 +224,17 @@ func (c *Container) Wait(ctx context.Context) (ExitStatus, error) {
 	if c.child == 0 {
 		return ExitStatus{}, errors.New("wait: the container's init is not a child of this process")
 	}
-	pidfd, err := unix.PidfdOpen(c.child, 0)
-	if err != nil {
-		return ExitStatus{}, os.NewSyscallError("pidfd_open", err)
-	}
-	defer unix.Close(pidfd)
-	if err := waitEnd(ctx, pidfd); err != nil {
+	if err := waitEnd(ctx, int(c.pidfd.Fd())); err != nil {
 		return ExitStatus{}, err
 	}
 	pid := c.child
-	c.child = 0
+	c.forget()
 	return reap(pid)
+}
+
+// forget gives up the role of the init's parent.
+func (c *Container) forget() {
+	c.child = 0
+	c.pidfd.Close()
+	c.pidfd = nil
 }

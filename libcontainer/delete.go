@@ -135,7 +135,7 @@ func (c *Container) awaitInit(ctx context.Context, pidfd int) error {
 func (c *Container) reapInit() {
 	if c.child != 0 {
 		unix.Wait4(c.child, nil, unix.WNOHANG, nil)
-		c.child = 0
+		c.forget()
 	}
 }
 

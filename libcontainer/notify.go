@@ -146,4 +146,3 @@ func (r *relay) barrier() error {
 	}
 	return nil
 }
-

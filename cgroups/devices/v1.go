@@ -234,3 +234,14 @@ func (w v1Write) do(dir string, fds *[2]int) error {
 	}
 	return nil
 }
+
+// Allows returns the policy as a list of what is allowed, each rule for one
+// Type. !ok: it is not one of that kind, but denies some of what is else
+// allowed.
+func (p *Policy) Allows() (rules []Rule, ok bool) {
+	s, err := p.v1()
+	if err != nil || s.allow {
+		return nil, false
+	}
+	return s.exceptions, true
+}

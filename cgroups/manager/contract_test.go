@@ -18,28 +18,36 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
+	"tare/cgroups/systemd"
 )
 
 // variant is one kind of manager to run the suite on.
 type variant struct {
-	name   string
-	layout cgroups.Layout
+	name    string
+	layout  cgroups.Layout
+	systemd bool
 }
 
 // variants returns every manager that this machine can have: on a hybrid host
-// its v1 half and its v2 half alone are two more.
+// its v1 half and its v2 half alone are two more. Without root those that a
+// delegated cgroup and the user's own systemd allow.
 func variants(t *testing.T) []variant {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make cgroups")
-	}
 	l, err := cgroups.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []variant{{l.Mode.String(), l}}
 	if l.Mode == cgroups.NoCgroups {
 		t.Skip("no cgroups are mounted")
+	}
+	list := []variant{{name: l.Mode.String(), layout: l}}
+	if os.Geteuid() != 0 && (l.Mode != cgroups.V2 || unix.Access(filepath.Dir(ownDir(t, l)), unix.W_OK) != nil) {
+		t.Skip("needs root, or a delegated cgroup of v2, to make cgroups")
+	}
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		list = append(list, variant{"systemd-" + l.Mode.String(), l, true})
+	} else {
+		t.Log("no systemd manager: systemd does not run here")
 	}
 	if l.Mode == cgroups.Hybrid {
 		var v1 []cgroups.Hierarchy
@@ -49,10 +57,43 @@ func variants(t *testing.T) []variant {
 			}
 		}
 		list = append(list,
-			variant{"v1", cgroups.Layout{Mode: cgroups.V1, Hierarchies: v1}},
-			variant{"v2", cgroups.Layout{Mode: cgroups.V2, Hierarchies: []cgroups.Hierarchy{*l.Unified()}}})
+			variant{name: "v1", layout: cgroups.Layout{Mode: cgroups.V1, Hierarchies: v1}},
+			variant{name: "v2", layout: cgroups.Layout{Mode: cgroups.V2, Hierarchies: []cgroups.Hierarchy{*l.Unified()}}})
 	}
 	return list
+}
+
+func ownPath(t *testing.T) string {
+	t.Helper()
+	list, err := cgroups.Of(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cgroups.UnifiedPath(list)
+}
+
+func ownDir(t *testing.T, l cgroups.Layout) string { return l.Unified().Mount + ownPath(t) }
+
+// request is what all of the variant's places have in common.
+func (v variant) request(t *testing.T) cgroups.Request {
+	t.Helper()
+	r := cgroups.Request{ID: "x", Mode: v.layout.Mode, Systemd: v.systemd}
+	if os.Geteuid() == 0 {
+		return r
+	}
+	r.Own = ownPath(t)
+	if !v.systemd {
+		return r
+	}
+	var err error
+	r.User = true
+	if r.Bus, r.BusUID, err = systemd.UserBus(os.Getenv("DBUS_SESSION_BUS_ADDRESS"), os.Getenv("XDG_RUNTIME_DIR"), os.Geteuid()); err != nil {
+		t.Fatal(err)
+	}
+	if r.Root, err = systemd.Root(t.Context(), cgroups.Unit{User: true, Bus: r.Bus, BusUID: r.BusUID}); err != nil {
+		t.Skipf("the user has no systemd: %v", err)
+	}
+	return r
 }
 
 // each runs fn on every variant, on a cgroup name of its own.
@@ -65,18 +106,48 @@ func each(t *testing.T, fn func(t *testing.T, m cgroups.Manager)) {
 	}
 }
 
+// eachFiles is each for what systemd, which keeps its units apart and with a
+// process in each, has no like of.
+func eachFiles(t *testing.T, fn func(t *testing.T, m cgroups.Manager)) {
+	for _, v := range variants(t) {
+		if !v.systemd {
+			t.Run(v.name, func(t *testing.T) {
+				t.Parallel()
+				fn(t, v.manager(t, name(t)))
+			})
+		}
+	}
+}
+
 func name(t *testing.T) string {
 	return fmt.Sprintf("/tare-cgroups-%d/%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))
+}
+
+// config places path, or a unit with a name made from it.
+func (v variant) config(t *testing.T, path string) cgroups.Config {
+	t.Helper()
+	r := v.request(t)
+	switch {
+	case v.systemd:
+		r.CgroupsPath = ":tare:" + strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+	case os.Geteuid() != 0:
+		r.CgroupsPath = strings.TrimPrefix(path, "/") // relative: in what is delegated
+	default:
+		r.CgroupsPath = path
+	}
+	p, err := cgroups.Resolve(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := v.layout.Config(p)
+	c.Rootless = os.Geteuid() != 0
+	return c
 }
 
 // manager returns a manager that is destroyed, with its processes, at the end.
 func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 	t.Helper()
-	p, err := cgroups.Resolve(cgroups.Request{CgroupsPath: path, ID: "x", Mode: v.layout.Mode})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := v.layout.Config(p)
+	c := v.config(t, path)
 	m, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +158,7 @@ func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 			t.Error(err)
 		}
 		for _, d := range c.Dirs {
-			for dir := filepath.Dir(d.Path); dir != d.Mount; dir = filepath.Dir(dir) {
+			for dir := filepath.Dir(d.Path); !v.systemd && dir != d.Mount; dir = filepath.Dir(dir) {
 				_ = unix.Rmdir(dir) // shared by the tests: the last one succeeds
 			}
 		}
@@ -95,11 +166,24 @@ func (v variant) manager(t *testing.T, path string) cgroups.Manager {
 	return m
 }
 
-func create(t *testing.T, m cgroups.Manager) {
+// create creates, and returns what ends the process that a scope needs at
+// first: to be called when the test has moved in another.
+func create(t *testing.T, m cgroups.Manager) (settle func()) {
 	t.Helper()
-	if err := m.Create(t.Context(), cgroups.CreateOptions{}); err != nil {
+	o := cgroups.CreateOptions{}
+	settle = func() {}
+	if m.NeedsPID() {
+		first := sleeper(t)
+		o.PID = first.Process.Pid
+		settle = func() {
+			_ = first.Process.Kill()
+			_ = first.Wait()
+		}
+	}
+	if err := m.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
+	return settle
 }
 
 // under returns the Config of a cgroup below that of c.
@@ -134,7 +218,7 @@ func TestLifecycle(t *testing.T) {
 		if m.Exists() {
 			t.Fatal("exists before Create")
 		}
-		create(t, m)
+		settle := create(t, m)
 		if !m.Exists() {
 			t.Fatal("does not exist after Create")
 		}
@@ -152,6 +236,7 @@ func TestLifecycle(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkJoined(t, m, p.Process.Pid, cgroups.All)
+		settle()
 		pids, err := m.Pids(false)
 		if err != nil || !slices.Equal(pids, []int{p.Process.Pid}) {
 			t.Fatalf("Pids: %v, %v", pids, err)
@@ -202,7 +287,7 @@ func checkJoined(t *testing.T, m cgroups.Manager, pid int, p cgroups.Phase) {
 
 func TestRebuiltFromRecord(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
-		create(t, m)
+		settle := create(t, m)
 		text, err := json.Marshal(m.Config())
 		if err != nil {
 			t.Fatal(err)
@@ -219,6 +304,7 @@ func TestRebuiltFromRecord(t *testing.T) {
 		if err := later.Join(p.Process.Pid, cgroups.All); err != nil {
 			t.Fatal(err)
 		}
+		settle()
 		if pids, err := later.Pids(true); err != nil || !slices.Equal(pids, []int{p.Process.Pid}) {
 			t.Fatalf("%v, %v", pids, err)
 		}
@@ -236,7 +322,7 @@ func TestRebuiltFromRecord(t *testing.T) {
 }
 
 func TestCreateRefusesInhabited(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
 		p := sleeper(t)
 		if err := m.Join(p.Process.Pid, cgroups.All); err != nil {
@@ -266,7 +352,7 @@ func TestCreateRefusesInhabited(t *testing.T) {
 }
 
 func TestUndoRemovesOnlyItsOwn(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
 		sub, err := New(under(m.Config(), "/deep/leaf"))
 		if err != nil {
@@ -339,7 +425,7 @@ func ticks(t *testing.T, pid int) string {
 
 func TestKillTree(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
-		create(t, m)
+		settle := create(t, m)
 		c := m.Config()
 		for _, d := range c.Dirs {
 			if err := os.MkdirAll(d.Path+"/a/b", 0o755); err != nil {
@@ -368,6 +454,7 @@ func TestKillTree(t *testing.T) {
 		if err := errors.Join(m.Join(one.Process.Pid, cgroups.All), sub.Join(two.Process.Pid, cgroups.All)); err != nil {
 			t.Fatal(err)
 		}
+		settle()
 		if pids, err := m.Pids(true); err != nil || len(pids) != 2 {
 			t.Fatalf("Pids: %v, %v", pids, err)
 		}
@@ -388,6 +475,9 @@ func TestKillTree(t *testing.T) {
 
 func TestDestroyWaitsForTheLastProcess(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
+		if m.NeedsPID() {
+			t.Skip("systemd ends what is in a unit that it stops")
+		}
 		create(t, m)
 		p := sleeper(t)
 		if err := m.Join(p.Process.Pid, cgroups.All); err != nil {
@@ -413,7 +503,7 @@ func TestDestroyWaitsForTheLastProcess(t *testing.T) {
 // TestContention has workers make and remove cgroups whose parents they share
 // and undo, so that parents vanish under each other's feet.
 func TestContention(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
+	eachFiles(t, func(t *testing.T, m cgroups.Manager) {
 		var wg sync.WaitGroup
 		for w := range 8 {
 			wg.Go(func() {
@@ -464,6 +554,13 @@ func TestCloneIntoCgroup(t *testing.T) {
 func TestDevices(t *testing.T) {
 	each(t, func(t *testing.T, m cgroups.Manager) {
 		create(t, m)
+		if m.Config().Rootless {
+			w, err := m.SetDevices(t.Context(), nil)
+			if err != nil || len(w) == 0 {
+				t.Errorf("SetDevices without privilege: %q, %v", w, err)
+			}
+			return
+		}
 		zero, kmsg := "/dev/zero", "/dev/kmsg"
 		if err := tryOpen(t, m, kmsg); err != nil {
 			t.Skipf("/dev/kmsg cannot be opened here at all: %v", err)

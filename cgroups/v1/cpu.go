@@ -28,23 +28,23 @@ func isCPUSet(r *specs.LinuxResources) bool {
 		set(c.RealtimePeriod) || set(c.RealtimeRuntime))
 }
 
-func (m *Manager) setCPU(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setCPU(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	if err := cgroups.CheckBurst(r.CPU.Burst, r.CPU.Quota); err != nil {
 		return err
 	}
-	if err := m.setRealtime(d, r.CPU); err != nil {
+	if err := m.setRealtime(w, d, r.CPU); err != nil {
 		return err
 	}
-	if err := setShares(d.Path, r.CPU); err != nil {
+	if err := setShares(w, d.Path, r.CPU); err != nil {
 		return err
 	}
-	return setBandwidth(d.Path, r.CPU)
+	return setBandwidth(w, d.Path, r.CPU)
 }
 
 // setShares writes cpu.idle before the shares, which an idle cgroup refuses.
-func setShares(dir string, c *specs.LinuxCPU) error {
+func setShares(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	if c.Idle != nil {
-		err := ctl.Write(dir, "cpu.idle", strconv.FormatInt(*c.Idle, 10))
+		err := w.Write(dir, "cpu.idle", strconv.FormatInt(*c.Idle, 10))
 		if err != nil && !(*c.Idle == 0 && errors.Is(err, unix.ENOENT)) { // since Linux 5.15
 			return fmt.Errorf(atCPU+"idle: %w", err)
 		}
@@ -58,7 +58,7 @@ func setShares(dir string, c *specs.LinuxCPU) error {
 	if *c.Shares < minShares || *c.Shares > maxShares {
 		return fmt.Errorf(atCPU+"shares: %d is not within %d and %d", *c.Shares, minShares, maxShares)
 	}
-	if err := ctl.Write(dir, "cpu.shares", strconv.FormatUint(*c.Shares, 10)); err != nil {
+	if err := w.Write(dir, "cpu.shares", strconv.FormatUint(*c.Shares, 10)); err != nil {
 		return fmt.Errorf(atCPU+"shares: %w", err)
 	}
 	return nil
@@ -73,7 +73,7 @@ type assign struct {
 // setBandwidth writes period, burst and quota. The kernel checks each write
 // against the two others as they are, so an order that works now depends on
 // the old values: what is refused with EINVAL is tried again after the rest.
-func setBandwidth(dir string, c *specs.LinuxCPU) error {
+func setBandwidth(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	var todo []assign
 	if set(c.Period) {
 		todo = append(todo, assign{at: atCPU + "period", file: "cpu.cfs_period_us", value: strconv.FormatUint(*c.Period, 10)})
@@ -84,15 +84,15 @@ func setBandwidth(dir string, c *specs.LinuxCPU) error {
 	if set(c.Quota) {
 		todo = append(todo, assign{at: atCPU + "quota", file: "cpu.cfs_quota_us", value: strconv.FormatInt(max(*c.Quota, -1), 10)})
 	}
-	return assignAll(dir, todo)
+	return assignAll(w, dir, todo)
 }
 
-func assignAll(dir string, todo []assign) error {
+func assignAll(w *ctl.Journal, dir string, todo []assign) error {
 	for len(todo) > 0 {
 		var refused []assign
 		var first error
 		for _, a := range todo {
-			err := ctl.Write(dir, a.file, a.value)
+			err := w.Write(dir, a.file, a.value)
 			switch {
 			case err == nil, a.optional && errors.Is(err, unix.ENOENT):
 			case errors.Is(err, unix.EINVAL):
@@ -114,7 +114,7 @@ func assignAll(dir string, todo []assign) error {
 
 // setRealtime writes the real-time budget. A cgroup has no more than its
 // parent, and new ones have none: parents that Create made get it first.
-func (m *Manager) setRealtime(d *cgroups.Dir, c *specs.LinuxCPU) error {
+func (m *Manager) setRealtime(w *ctl.Journal, d *cgroups.Dir, c *specs.LinuxCPU) error {
 	var todo []assign
 	if set(c.RealtimePeriod) {
 		todo = append(todo, assign{at: atCPU + "realtimePeriod", file: "cpu.rt_period_us", value: strconv.FormatUint(*c.RealtimePeriod, 10)})
@@ -131,11 +131,11 @@ func (m *Manager) setRealtime(d *cgroups.Dir, c *specs.LinuxCPU) error {
 		}
 		for _, dir := range h.dirs {
 			if dir != d.Path {
-				if err := assignAll(dir, todo); err != nil {
+				if err := assignAll(w, dir, todo); err != nil {
 					return fmt.Errorf("cgroup %q: %w", dir, err)
 				}
 			}
 		}
 	}
-	return assignAll(d.Path, todo)
+	return assignAll(w, d.Path, todo)
 }

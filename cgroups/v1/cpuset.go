@@ -68,15 +68,15 @@ func isCpusetSet(r *specs.LinuxResources) bool {
 	return r.CPU != nil && (r.CPU.Cpus != "" || r.CPU.Mems != "")
 }
 
-func (m *Manager) setCpuset(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setCpuset(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	prefix := cpusetPrefix(d)
 	if r.CPU.Cpus != "" {
-		if err := ctl.Write(d.Path, prefix+"cpus", r.CPU.Cpus); err != nil {
+		if err := w.Write(d.Path, prefix+"cpus", r.CPU.Cpus); err != nil {
 			return cpusetError("cpus", err)
 		}
 	}
 	if r.CPU.Mems != "" {
-		if err := ctl.Write(d.Path, prefix+"mems", r.CPU.Mems); err != nil {
+		if err := w.Write(d.Path, prefix+"mems", r.CPU.Mems); err != nil {
 			return cpusetError("mems", err)
 		}
 	}

@@ -96,14 +96,25 @@ func (m *Manager) Exists() bool {
 }
 
 // Create makes the directory in each hierarchy.
-func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) (err error) {
+func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) error {
+	return m.create(ctx, o, (*v2.Manager).Create, m.checkFit)
+}
+
+// Adopt is Create for a cgroup that may be there and in use: one that systemd
+// has just made.
+func (m *Manager) Adopt(ctx context.Context, o cgroups.CreateOptions) error {
+	return m.create(ctx, o, (*v2.Manager).Adopt, func(*cgroups.Dir) error { return nil })
+}
+
+func (m *Manager) create(ctx context.Context, o cgroups.CreateOptions,
+	unified func(*v2.Manager, context.Context, cgroups.CreateOptions) error, check func(*cgroups.Dir) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Undo(ctx))
 		}
 	}()
 	if m.unified != nil {
-		if err := m.unified.Create(ctx, o); err != nil {
+		if err := unified(m.unified, ctx, o); err != nil {
 			return err
 		}
 	}
@@ -117,7 +128,7 @@ func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) (err erro
 		}
 		existed := len(dirs) == 0 || dirs[len(dirs)-1] != d.Path
 		if existed && (d == members || d.Has("freezer")) {
-			if err := m.checkFit(d); err != nil {
+			if err := check(d); err != nil {
 				return err
 			}
 		}

@@ -31,31 +31,31 @@ func value(v *int64) int64 {
 	return *v
 }
 
-func (m *Manager) setMemory(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setMemory(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	mem := r.Memory
 	if mem.Swappiness != nil && *mem.Swappiness > 100 {
 		return fmt.Errorf(atMemory+"swappiness: %d is not within 0 and 100", *mem.Swappiness)
 	}
 	if mem.UseHierarchy != nil {
-		if err := ctl.Write(d.Path, "memory.use_hierarchy", flag(*mem.UseHierarchy)); err != nil {
+		if err := w.Write(d.Path, "memory.use_hierarchy", flag(*mem.UseHierarchy)); err != nil {
 			return fmt.Errorf(atMemory+"useHierarchy: %w", err)
 		}
 	}
-	if err := setLimits(d.Path, value(mem.Limit), value(mem.Swap)); err != nil {
+	if err := setLimits(w, d.Path, value(mem.Limit), value(mem.Swap)); err != nil {
 		return err
 	}
 	if set(mem.Reservation) {
-		if err := writeBytes(d.Path, "memory.soft_limit_in_bytes", *mem.Reservation); err != nil {
+		if err := writeBytes(w, d.Path, "memory.soft_limit_in_bytes", *mem.Reservation); err != nil {
 			return fmt.Errorf(atMemory+"reservation: %w", err)
 		}
 	}
 	if mem.Swappiness != nil {
-		if err := ctl.Write(d.Path, "memory.swappiness", strconv.FormatUint(*mem.Swappiness, 10)); err != nil {
+		if err := w.Write(d.Path, "memory.swappiness", strconv.FormatUint(*mem.Swappiness, 10)); err != nil {
 			return fmt.Errorf(atMemory+"swappiness: %w", err)
 		}
 	}
 	if mem.DisableOOMKiller != nil {
-		if err := ctl.Write(d.Path, "memory.oom_control", flag(*mem.DisableOOMKiller)); err != nil {
+		if err := w.Write(d.Path, "memory.oom_control", flag(*mem.DisableOOMKiller)); err != nil {
 			return fmt.Errorf(atMemory+"disableOOMKiller: %w", err)
 		}
 	}
@@ -69,14 +69,14 @@ func flag(b bool) string {
 	return "0"
 }
 
-func writeBytes(dir, file string, v int64) error {
-	return ctl.Write(dir, file, strconv.FormatInt(max(v, -1), 10))
+func writeBytes(w *ctl.Journal, dir, file string, v int64) error {
+	return w.Write(dir, file, strconv.FormatInt(max(v, -1), 10))
 }
 
 // setLimits writes limit and swap (memory plus swap) so that at no moment the
 // limit is above the swap limit, which the kernel refuses: when they grow the
 // swap limit goes first, when they shrink the limit.
-func setLimits(dir string, limit, swap int64) error {
+func setLimits(w *ctl.Journal, dir string, limit, swap int64) error {
 	optional := false
 	if limit == -1 && swap == 0 {
 		swap, optional = -1, true
@@ -85,7 +85,7 @@ func setLimits(dir string, limit, swap int64) error {
 		return fmt.Errorf(atMemory+"swap: %d is below the memory limit %d that it includes", swap, limit)
 	}
 	if swap == 0 {
-		return setLimit(dir, limit)
+		return setLimit(w, dir, limit)
 	}
 	swapFirst := swap < 0
 	if !swapFirst {
@@ -96,19 +96,19 @@ func setLimits(dir string, limit, swap int64) error {
 		swapFirst = now < uint64(swap)
 	}
 	if swapFirst {
-		if err := setSwap(dir, swap, optional); err != nil {
+		if err := setSwap(w, dir, swap, optional); err != nil {
 			return err
 		}
-		return setLimit(dir, limit)
+		return setLimit(w, dir, limit)
 	}
-	if err := setLimit(dir, limit); err != nil {
+	if err := setLimit(w, dir, limit); err != nil {
 		return err
 	}
-	return setSwap(dir, swap, optional)
+	return setSwap(w, dir, swap, optional)
 }
 
-func setSwap(dir string, v int64, optional bool) error {
-	err := writeBytes(dir, fileSwap, v)
+func setSwap(w *ctl.Journal, dir string, v int64, optional bool) error {
+	err := writeBytes(w, dir, fileSwap, v)
 	switch {
 	case err == nil, optional && errors.Is(err, unix.ENOENT): // no swap accounting, so nothing to lift
 		return nil
@@ -118,11 +118,11 @@ func setSwap(dir string, v int64, optional bool) error {
 	return fmt.Errorf(atMemory+"swap: %w", err)
 }
 
-func setLimit(dir string, v int64) error {
+func setLimit(w *ctl.Journal, dir string, v int64) error {
 	if v == 0 {
 		return nil
 	}
-	err := writeBytes(dir, fileLimit, v)
+	err := writeBytes(w, dir, fileLimit, v)
 	switch {
 	case err == nil:
 		return nil

@@ -2,7 +2,9 @@ package v1
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -18,7 +20,7 @@ type step struct {
 	twin       string // the v2 controller that does the same
 	at         string // its place in config.json
 	isSet      func(*specs.LinuxResources) bool
-	set        func(*Manager, *cgroups.Dir, *specs.LinuxResources) error
+	set        func(*Manager, *ctl.Journal, *cgroups.Dir, *specs.LinuxResources) error
 }
 
 // steps in the order in which they are applied.
@@ -42,6 +44,28 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 	if r == nil {
 		return nil, nil
 	}
+	return v2.Warnings(r), m.set(nil, r)
+}
+
+// Update is Set that puts the old values back if it fails.
+func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	warnings, _, err := m.Change(ctx, r)
+	return warnings, err
+}
+
+// Change is Update that can also be undone after it has succeeded.
+func (m *Manager) Change(_ context.Context, r *specs.LinuxResources) (warnings []string, undo func() error, err error) {
+	w := &ctl.Journal{}
+	if r == nil {
+		return nil, w.Rollback, nil
+	}
+	if err := m.set(w, r); err != nil {
+		return nil, nil, errors.Join(err, w.Rollback())
+	}
+	return v2.Warnings(r), w.Rollback, nil
+}
+
+func (m *Manager) set(w *ctl.Journal, r *specs.LinuxResources) error {
 	var beside []string
 	for _, s := range steps() {
 		if !s.isSet(r) {
@@ -50,20 +74,20 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 		d := m.find(s.controller)
 		switch {
 		case d != nil:
-			if err := s.set(m, d, r); err != nil {
-				return nil, err
+			if err := s.set(m, w, d, r); err != nil {
+				return err
 			}
 		case m.unified != nil && s.twin != "":
 			beside = append(beside, s.twin)
 		default:
-			return nil, fmt.Errorf("%s: cgroup controller %q: %w", s.at, s.controller, cgroups.ErrMode)
+			return fmt.Errorf("%s: cgroup controller %q: %w", s.at, s.controller, cgroups.ErrMode)
 		}
 	}
-	return v2.Warnings(r), m.setBeside(r, beside)
+	return m.setBeside(w, r, beside)
 }
 
 // setBeside applies on cgroup2 the controllers named and the unified values.
-func (m *Manager) setBeside(r *specs.LinuxResources, names []string) error {
+func (m *Manager) setBeside(w *ctl.Journal, r *specs.LinuxResources, names []string) error {
 	if m.unified == nil {
 		for key := range r.Unified {
 			return fmt.Errorf("linux.resources.unified.%s: cgroup v1: %w", key, cgroups.ErrNotSupported)
@@ -73,20 +97,13 @@ func (m *Manager) setBeside(r *specs.LinuxResources, names []string) error {
 	if len(names) == 0 && len(r.Unified) == 0 {
 		return nil
 	}
-	return m.unified.SetOnly(r, func(c string) bool {
-		for _, n := range names {
-			if n == c {
-				return true
-			}
-		}
-		return false
-	})
+	return m.unified.SetOnly(w, r, func(c string) bool { return slices.Contains(names, c) })
 }
 
 func isPidsSet(r *specs.LinuxResources) bool { return r.Pids != nil && r.Pids.Limit != nil }
 
-func (m *Manager) setPids(d *cgroups.Dir, r *specs.LinuxResources) error {
-	if err := ctl.Write(d.Path, "pids.max", cgroups.PidsLimit(*r.Pids.Limit)); err != nil {
+func (m *Manager) setPids(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
+	if err := w.Write(d.Path, "pids.max", cgroups.PidsLimit(*r.Pids.Limit)); err != nil {
 		return fmt.Errorf("linux.resources.pids.limit: %w", err)
 	}
 	return nil
@@ -94,9 +111,9 @@ func (m *Manager) setPids(d *cgroups.Dir, r *specs.LinuxResources) error {
 
 func isHugetlbSet(r *specs.LinuxResources) bool { return len(r.HugepageLimits) > 0 }
 
-func (m *Manager) setHugetlb(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setHugetlb(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	for i, h := range r.HugepageLimits {
-		if err := ctl.SetHugetlb(d.Path, h.Pagesize, h.Limit, "limit_in_bytes"); err != nil {
+		if err := ctl.SetHugetlb(w, d.Path, h.Pagesize, h.Limit, "limit_in_bytes"); err != nil {
 			return fmt.Errorf("linux.resources.hugepageLimits[%d].%w", i, err)
 		}
 	}
@@ -105,9 +122,9 @@ func (m *Manager) setHugetlb(d *cgroups.Dir, r *specs.LinuxResources) error {
 
 func isRdmaSet(r *specs.LinuxResources) bool { return len(r.Rdma) > 0 }
 
-func (m *Manager) setRdma(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setRdma(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	for _, name := range ctl.RdmaNames(r.Rdma) {
-		if err := ctl.SetRdma(d.Path, name, r.Rdma[name]); err != nil {
+		if err := ctl.SetRdma(w, d.Path, name, r.Rdma[name]); err != nil {
 			return err
 		}
 	}
@@ -120,8 +137,8 @@ func isClassSet(r *specs.LinuxResources) bool {
 
 func isClass(v *uint32) bool { return v != nil && *v != 0 }
 
-func (m *Manager) setClass(d *cgroups.Dir, r *specs.LinuxResources) error {
-	if err := ctl.Write(d.Path, "net_cls.classid", strconv.FormatUint(uint64(*r.Network.ClassID), 10)); err != nil {
+func (m *Manager) setClass(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
+	if err := w.Write(d.Path, "net_cls.classid", strconv.FormatUint(uint64(*r.Network.ClassID), 10)); err != nil {
 		return fmt.Errorf("linux.resources.network.classID: %w", err)
 	}
 	return nil
@@ -131,10 +148,10 @@ func isPrioSet(r *specs.LinuxResources) bool {
 	return r.Network != nil && len(r.Network.Priorities) > 0
 }
 
-func (m *Manager) setPrio(d *cgroups.Dir, r *specs.LinuxResources) error {
+func (m *Manager) setPrio(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	for i, p := range r.Network.Priorities {
 		line := p.Name + " " + strconv.FormatUint(uint64(p.Priority), 10)
-		if err := ctl.Write(d.Path, "net_prio.ifpriomap", line); err != nil {
+		if err := w.Write(d.Path, "net_prio.ifpriomap", line); err != nil {
 			return fmt.Errorf("linux.resources.network.priorities[%d]: %w", i, err)
 		}
 	}

@@ -23,39 +23,39 @@ func isCPUSet(r *specs.LinuxResources) bool {
 // set reports whether v is there and not 0, which counts as unset.
 func set[T int64 | uint64](v *T) bool { return v != nil && *v != 0 }
 
-func setCPU(dir string, r *specs.LinuxResources) error {
+func setCPU(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	c := r.CPU
 	if err := cgroups.CheckBurst(c.Burst, c.Quota); err != nil {
 		return err
 	}
-	if err := setIdleWeight(dir, c); err != nil {
+	if err := setIdleWeight(w, dir, c); err != nil {
 		return err
 	}
 	burst := ""
 	if c.Burst != nil {
 		burst = strconv.FormatUint(*c.Burst, 10)
 		// A burst above the present quota is refused: then the new quota comes first.
-		err := writeBurst(dir, burst)
+		err := writeBurst(w, dir, burst)
 		if err == nil {
 			burst = ""
 		} else if !errors.Is(err, unix.EINVAL) || !set(c.Quota) {
 			return err
 		}
 	}
-	if err := setQuota(dir, c); err != nil {
+	if err := setQuota(w, dir, c); err != nil {
 		return err
 	}
 	if burst != "" {
-		return writeBurst(dir, burst)
+		return writeBurst(w, dir, burst)
 	}
 	return nil
 }
 
 // setIdleWeight writes cpu.idle before the weight, which an idle cgroup
 // refuses to have.
-func setIdleWeight(dir string, c *specs.LinuxCPU) error {
+func setIdleWeight(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	if c.Idle != nil {
-		err := ctl.Write(dir, "cpu.idle", strconv.FormatInt(*c.Idle, 10))
+		err := w.Write(dir, "cpu.idle", strconv.FormatInt(*c.Idle, 10))
 		if err != nil && !(*c.Idle == 0 && errors.Is(err, unix.ENOENT)) { // since Linux 5.15
 			return fmt.Errorf(atCPU+"idle: %w", err)
 		}
@@ -64,15 +64,15 @@ func setIdleWeight(dir string, c *specs.LinuxCPU) error {
 		}
 	}
 	if set(c.Shares) {
-		if err := ctl.Write(dir, "cpu.weight", strconv.FormatUint(cgroups.CPUWeight(*c.Shares), 10)); err != nil {
+		if err := w.Write(dir, "cpu.weight", strconv.FormatUint(cgroups.CPUWeight(*c.Shares), 10)); err != nil {
 			return fmt.Errorf(atCPU+"shares: %w", err)
 		}
 	}
 	return nil
 }
 
-func writeBurst(dir, value string) error {
-	err := ctl.Write(dir, "cpu.max.burst", value)
+func writeBurst(w *ctl.Journal, dir, value string) error {
+	err := w.Write(dir, "cpu.max.burst", value)
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf(atCPU+"burst: %w", err)
 	}
@@ -81,7 +81,7 @@ func writeBurst(dir, value string) error {
 
 // setQuota writes cpu.max whole; of quota and period the one not given keeps
 // its present value.
-func setQuota(dir string, c *specs.LinuxCPU) error {
+func setQuota(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	if !set(c.Quota) && !set(c.Period) {
 		return nil
 	}
@@ -103,7 +103,7 @@ func setQuota(dir string, c *specs.LinuxCPU) error {
 	if set(c.Period) {
 		period = strconv.FormatUint(*c.Period, 10)
 	}
-	if err := ctl.Write(dir, "cpu.max", quota+" "+period); err != nil {
+	if err := w.Write(dir, "cpu.max", quota+" "+period); err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 	return nil

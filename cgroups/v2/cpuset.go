@@ -12,14 +12,14 @@ func isCpusetSet(r *specs.LinuxResources) bool {
 	return r.CPU != nil && (r.CPU.Cpus != "" || r.CPU.Mems != "")
 }
 
-func setCpuset(dir string, r *specs.LinuxResources) error {
+func setCpuset(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	if r.CPU.Cpus != "" {
-		if err := ctl.Write(dir, "cpuset.cpus", r.CPU.Cpus); err != nil {
+		if err := w.Write(dir, "cpuset.cpus", r.CPU.Cpus); err != nil {
 			return fmt.Errorf(atCPU+"cpus: %w", err)
 		}
 	}
 	if r.CPU.Mems != "" {
-		if err := ctl.Write(dir, "cpuset.mems", r.CPU.Mems); err != nil {
+		if err := w.Write(dir, "cpuset.mems", r.CPU.Mems); err != nil {
 			return fmt.Errorf(atCPU+"mems: %w", err)
 		}
 	}

@@ -24,10 +24,10 @@ func (m *Manager) enableAll(need []Need) error {
 		return err
 	}
 	if missing := minus(root, have); len(missing) > 0 {
-		if err := m.enable(missing); err != nil {
+		if err := m.enable(missing, need); err != nil {
 			// Unneeded controllers may stay off; whether a needed one is, shows below.
 			if have, rerr := controllers(m.dir); rerr != nil || !covers(have, need) {
-				return err
+				return errors.Join(checkNeed(have, need), err, rerr)
 			}
 			return nil
 		}
@@ -38,17 +38,20 @@ func (m *Manager) enableAll(need []Need) error {
 	return checkNeed(have, need)
 }
 
-// enable turns controllers on in every ancestor, from the mount downwards. It
-// goes on after an error and returns the first.
-func (m *Manager) enable(names []string) error {
+// enable turns controllers on in every ancestor, from the mount downwards,
+// and goes on after an error. It returns the first about a needed controller,
+// else the first: a caller without privilege gets some about others.
+func (m *Manager) enable(names []string, need []Need) error {
 	var first error
+	relevant := false
 	path := m.dir[len(m.mount):]
 	for i := 0; i < len(path); i++ {
 		if path[i] != '/' {
 			continue
 		}
-		if err := enableIn(m.mount+path[:i], names); err != nil && first == nil {
-			first = err
+		missing, err := enableIn(m.mount+path[:i], names, need)
+		if is := len(wanted(missing, need)) > 0; err != nil && (first == nil || is && !relevant) {
+			first, relevant = err, is
 		}
 	}
 	return first
@@ -56,34 +59,70 @@ func (m *Manager) enable(names []string) error {
 
 // enableIn writes what is missing to dir's cgroup.subtree_control: all at
 // once, and one by one if the kernel refuses that.
-func enableIn(dir string, names []string) error {
+//
+// EBUSY means that dir has processes. Even then the kernel enables threaded
+// controllers, but for ever turns dir into the root of a threaded subtree,
+// whose members may not have memory limits and such. That is done only for
+// limits that need no more.
+func enableIn(dir string, names []string, need []Need) (missing []string, err error) {
 	line, err := ctl.Line(dir, "cgroup.subtree_control")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	have, err := controllers(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var missing []string
 	for _, n := range minus(names, strings.Fields(line)) {
 		if slices.Contains(have, n) {
 			missing = append(missing, n)
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return nil, nil
 	}
-	if err = writeSubtree(dir, "+"+strings.Join(missing, " +")); err == nil || len(missing) == 1 {
-		return err
+	err = writeSubtree(dir, "+"+strings.Join(missing, " +"))
+	if err == nil {
+		return nil, nil
 	}
-	err = nil
-	for _, n := range missing {
-		if e := writeSubtree(dir, "+"+n); e != nil && err == nil {
+	single := missing
+	if errors.Is(err, unix.EBUSY) {
+		if !threadedOnly(need) {
+			return missing, err
+		}
+		single = wanted(missing, need)
+	}
+	for _, n := range single {
+		if e := writeSubtree(dir, "+"+n); e != nil {
 			err = e
 		}
 	}
-	return err
+	return missing, err
+}
+
+// threadedOnly reports whether there are needs, all of threaded controllers.
+func threadedOnly(need []Need) bool {
+	for _, n := range need {
+		if !threaded(n.Controller) {
+			return false
+		}
+	}
+	return len(need) > 0
+}
+
+// threaded controllers work on threads (cgroups(7), "Thread mode").
+func threaded(controller string) bool {
+	switch controller {
+	case "cpu", "cpuset", "perf_event", "pids":
+		return true
+	}
+	return false
+}
+
+func wanted(names []string, need []Need) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(need, func(n Need) bool { return n.Controller == name })
+	})
 }
 
 func writeSubtree(dir, value string) error {
@@ -132,9 +171,7 @@ func (m *Manager) fixType(need []Need) error {
 		return err
 	}
 	for _, n := range need {
-		switch n.Controller {
-		case "cpu", "cpuset", "perf_event", "pids":
-		default:
+		if !threaded(n.Controller) {
 			return fmt.Errorf("%s: controller %q in a threaded cgroup: %w", n.At, n.Controller, cgroups.ErrNotSupported)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 
 func isHugetlbSet(r *specs.LinuxResources) bool { return len(r.HugepageLimits) > 0 }
 
-func setHugetlb(dir string, r *specs.LinuxResources) error {
+func setHugetlb(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	for i, h := range r.HugepageLimits {
-		if err := ctl.SetHugetlb(dir, h.Pagesize, h.Limit, "max"); err != nil {
+		if err := ctl.SetHugetlb(w, dir, h.Pagesize, h.Limit, "max"); err != nil {
 			return fmt.Errorf("linux.resources.hugepageLimits[%d].%w", i, err)
 		}
 	}

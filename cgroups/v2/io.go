@@ -18,12 +18,12 @@ func isIOSet(r *specs.LinuxResources) bool {
 		len(b.ThrottleReadBpsDevice)+len(b.ThrottleWriteBpsDevice)+len(b.ThrottleReadIOPSDevice)+len(b.ThrottleWriteIOPSDevice) > 0)
 }
 
-func setIO(dir string, r *specs.LinuxResources) error {
+func setIO(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	b := r.BlockIO
 	if b.LeafWeight != nil && *b.LeafWeight != 0 {
 		return fmt.Errorf(atIO+"leafWeight: cgroup v2: %w", cgroups.ErrNotSupported)
 	}
-	if err := setIOWeights(dir, b); err != nil {
+	if err := setIOWeights(w, dir, b); err != nil {
 		return err
 	}
 	for _, t := range []struct {
@@ -36,7 +36,7 @@ func setIO(dir string, r *specs.LinuxResources) error {
 		{"throttleWriteIOPSDevice", "wiops", b.ThrottleWriteIOPSDevice},
 	} {
 		for i, d := range t.list {
-			if err := ctl.Write(dir, "io.max", device(d.LinuxBlockIODevice)+" "+t.key+"="+rate(d.Rate)); err != nil {
+			if err := w.Write(dir, "io.max", device(d.LinuxBlockIODevice)+" "+t.key+"="+rate(d.Rate)); err != nil {
 				return fmt.Errorf(atIO+"%s[%d]: %w", t.name, i, err)
 			}
 		}
@@ -58,7 +58,7 @@ func rate(v uint64) string {
 
 // setIOWeights prefers the BFQ scheduler's file, whose range is the spec's,
 // and else converts for io.weight (the iocost controller).
-func setIOWeights(dir string, b *specs.LinuxBlockIO) error {
+func setIOWeights(w *ctl.Journal, dir string, b *specs.LinuxBlockIO) error {
 	weight := b.Weight != nil && *b.Weight != 0
 	if !weight && len(b.WeightDevice) == 0 {
 		return nil
@@ -68,7 +68,7 @@ func setIOWeights(dir string, b *specs.LinuxBlockIO) error {
 		file, convert = "io.weight", func(w uint16) string { return strconv.FormatUint(cgroups.IOWeight(w), 10) }
 	}
 	if weight {
-		if err := ctl.Write(dir, file, convert(*b.Weight)); err != nil {
+		if err := w.Write(dir, file, convert(*b.Weight)); err != nil {
 			return fmt.Errorf(atIO+"weight: %w", err)
 		}
 	}
@@ -79,7 +79,7 @@ func setIOWeights(dir string, b *specs.LinuxBlockIO) error {
 		if d.Weight == nil || *d.Weight == 0 {
 			continue
 		}
-		if err := ctl.Write(dir, file, device(d.LinuxBlockIODevice)+" "+convert(*d.Weight)); err != nil {
+		if err := w.Write(dir, file, device(d.LinuxBlockIODevice)+" "+convert(*d.Weight)); err != nil {
 			return fmt.Errorf(atIO+"weightDevice[%d].weight: %w", i, err)
 		}
 	}

@@ -64,7 +64,17 @@ func (m *Manager) Exists() bool { return ctl.Exists(m.dir) }
 
 // Create makes the directory and its parents and enables every controller
 // that the parents have to give.
-func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) (err error) {
+func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) error {
+	return m.create(ctx, o, m.checkFit)
+}
+
+// Adopt is Create for a cgroup that may be there and in use: one that systemd
+// has just made.
+func (m *Manager) Adopt(ctx context.Context, o cgroups.CreateOptions) error {
+	return m.create(ctx, o, func() error { return nil })
+}
+
+func (m *Manager) create(ctx context.Context, o cgroups.CreateOptions, check func() error) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Undo(ctx))
@@ -81,7 +91,7 @@ func (m *Manager) Create(ctx context.Context, o cgroups.CreateOptions) (err erro
 		return err
 	}
 	if len(m.made) == 0 || m.made[len(m.made)-1] != m.dir {
-		if err := m.checkFit(); err != nil {
+		if err := check(); err != nil {
 			return err
 		}
 	}

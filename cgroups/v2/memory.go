@@ -26,7 +26,7 @@ func value(v *int64) int64 {
 	return *v
 }
 
-func setMemory(dir string, r *specs.LinuxResources) error {
+func setMemory(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	m := r.Memory
 	limit := value(m.Limit)
 	base := limit
@@ -48,19 +48,19 @@ func setMemory(dir string, r *specs.LinuxResources) error {
 		return err
 	}
 	if setSwap {
-		err := ctl.Write(dir, "memory.swap.max", cgroups.Limit(swap))
+		err := w.Write(dir, "memory.swap.max", cgroups.Limit(swap))
 		// Without swap accounting there is no swap to use: none and no limit hold.
 		if err != nil && !(errors.Is(err, unix.ENOENT) && swap <= 0) {
 			return fmt.Errorf(atMemory+"swap: %w", err)
 		}
 	}
 	if limit != 0 {
-		if err := ctl.Write(dir, "memory.max", cgroups.Limit(limit)); err != nil {
+		if err := w.Write(dir, "memory.max", cgroups.Limit(limit)); err != nil {
 			return fmt.Errorf(atMemory+"limit: %w", err)
 		}
 	}
 	if set(m.Reservation) {
-		if err := ctl.Write(dir, "memory.low", cgroups.Limit(*m.Reservation)); err != nil {
+		if err := w.Write(dir, "memory.low", cgroups.Limit(*m.Reservation)); err != nil {
 			return fmt.Errorf(atMemory+"reservation: %w", err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 func isPidsSet(r *specs.LinuxResources) bool { return r.Pids != nil && r.Pids.Limit != nil }
 
-func setPids(dir string, r *specs.LinuxResources) error {
-	if err := ctl.Write(dir, "pids.max", cgroups.PidsLimit(*r.Pids.Limit)); err != nil {
+func setPids(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
+	if err := w.Write(dir, "pids.max", cgroups.PidsLimit(*r.Pids.Limit)); err != nil {
 		return fmt.Errorf("linux.resources.pids.limit: %w", err)
 	}
 	return nil

@@ -8,9 +8,9 @@ import (
 
 func isRdmaSet(r *specs.LinuxResources) bool { return len(r.Rdma) > 0 }
 
-func setRdma(dir string, r *specs.LinuxResources) error {
+func setRdma(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 	for _, name := range ctl.RdmaNames(r.Rdma) {
-		if err := ctl.SetRdma(dir, name, r.Rdma[name]); err != nil {
+		if err := ctl.SetRdma(w, dir, name, r.Rdma[name]); err != nil {
 			return err
 		}
 	}

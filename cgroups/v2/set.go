@@ -2,11 +2,13 @@ package v2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"tare/cgroups"
+	"tare/cgroups/internal/ctl"
 )
 
 // step applies one controller's part of the resources.
@@ -14,7 +16,7 @@ type step struct {
 	controller string
 	at         string // its place in config.json
 	isSet      func(*specs.LinuxResources) bool
-	set        func(dir string, r *specs.LinuxResources) error
+	set        func(w *ctl.Journal, dir string, r *specs.LinuxResources) error
 }
 
 // steps in the order in which they are applied.
@@ -35,15 +37,57 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 	if r == nil {
 		return nil, nil
 	}
-	if err := inexpressible(r); err != nil {
+	if err := Preflight(m.dir, r); err != nil {
 		return nil, err
 	}
-	return Warnings(r), m.SetOnly(r, nil)
+	return Warnings(r), m.SetOnly(nil, r, nil)
+}
+
+// Update is Set that puts the old values back if it fails.
+func (m *Manager) Update(ctx context.Context, r *specs.LinuxResources) ([]string, error) {
+	warnings, _, err := m.Change(ctx, r)
+	return warnings, err
+}
+
+// Change is Update that can also be undone after it has succeeded.
+func (m *Manager) Change(_ context.Context, r *specs.LinuxResources) (warnings []string, undo func() error, err error) {
+	w := &ctl.Journal{}
+	if r == nil {
+		return nil, w.Rollback, nil
+	}
+	if err := Preflight(m.dir, r); err != nil {
+		return nil, nil, err
+	}
+	if err := m.SetOnly(w, r, nil); err != nil {
+		return nil, nil, errors.Join(err, w.Rollback())
+	}
+	return Warnings(r), w.Rollback, nil
+}
+
+// Preflight returns the error that Set on dir would return for reasons that
+// can be known before anything is written.
+func Preflight(dir string, r *specs.LinuxResources) error {
+	if err := inexpressible(r); err != nil {
+		return err
+	}
+	if err := checkUnified(r.Unified); err != nil {
+		return err
+	}
+	if r.CPU != nil {
+		if err := cgroups.CheckBurst(r.CPU.Burst, r.CPU.Quota); err != nil {
+			return err
+		}
+	}
+	if r.Memory != nil {
+		return checkUsage(dir, r.Memory)
+	}
+	return nil
 }
 
 // SetOnly applies the parts of r whose controllers are in only (nil: all),
-// and the unified values. Beside v1 hierarchies, which have the others.
-func (m *Manager) SetOnly(r *specs.LinuxResources, only func(controller string) bool) error {
+// and the unified values. Beside v1 hierarchies, which have the others. The
+// journal may be nil.
+func (m *Manager) SetOnly(w *ctl.Journal, r *specs.LinuxResources, only func(controller string) bool) error {
 	if err := checkUnified(r.Unified); err != nil {
 		return err
 	}
@@ -61,11 +105,11 @@ func (m *Manager) SetOnly(r *specs.LinuxResources, only func(controller string) 
 		}
 	}
 	for _, s := range todo {
-		if err := s.set(m.dir, r); err != nil {
+		if err := s.set(w, m.dir, r); err != nil {
 			return m.explain(s, err)
 		}
 	}
-	return m.setUnified(r.Unified)
+	return m.setUnified(w, r.Unified)
 }
 
 func unifiedNeed(r *specs.LinuxResources) []Need {
@@ -82,7 +126,7 @@ func (m *Manager) enableNeeded(need []Need) error {
 	for _, n := range need {
 		names = append(names, n.Controller)
 	}
-	enableErr := m.enable(names)
+	enableErr := m.enable(names, need)
 	if have, err = controllers(m.dir); err != nil {
 		return err
 	}

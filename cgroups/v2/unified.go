@@ -24,10 +24,10 @@ func checkUnified(u map[string]string) error {
 
 // setUnified writes linux.resources.unified: the key is a file name, each
 // line of the value one write(2), as files with a line for each device want.
-func (m *Manager) setUnified(u map[string]string) error {
+func (m *Manager) setUnified(w *ctl.Journal, u map[string]string) error {
 	for _, key := range unifiedKeys(u) {
 		for line := range strings.SplitSeq(strings.TrimRight(u[key], "\n"), "\n") {
-			if err := ctl.Write(m.dir, key, line); err != nil {
+			if err := w.Write(m.dir, key, line); err != nil {
 				c, _, _ := strings.Cut(key, ".")
 				return m.explainUnified("linux.resources.unified."+key, c, err)
 			}

@@ -46,6 +46,12 @@ func main() {
 		exit(args)
 	case "fds":
 		printJSON(ownFDs)
+	case "exewatch":
+		exeWatch()
+	case "ptracer":
+		ptracer()
+	case "procwatch":
+		procWatch()
 	case "zombies":
 		zombies(args)
 	case "raceswap":

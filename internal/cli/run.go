@@ -107,11 +107,7 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	if err != nil {
 		return err
 	}
-	st, err := c.State()
-	if err != nil {
-		return err
-	}
-	at.signals.Forward(st.Pid, at.console, func(sig int) {
+	at.signals.Forward(c.InitPid(), at.console, func(sig int) {
 		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
 			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
 		}

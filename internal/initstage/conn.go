@@ -103,10 +103,9 @@ func (l *lane) warn(s step.Step, text string) {
 	l.send(step.MsgWarning, r.Encode(), nil)
 }
 
-// log tells that step s begins now.
+// log tells that step s begins now. The host has the plan: it writes the text.
 func (l *lane) log(s step.Step) {
-	r := &step.Report{Index: uint32(l.index), Step: s.Kind(), At: s.Where(), Text: step.Text(s),
-		Nanos: sys.ClockNanos(sys.CLOCK_REALTIME)}
+	r := &step.Report{Index: uint32(l.index), Step: s.Kind(), At: s.Where(), Nanos: sys.ClockNanos(sys.CLOCK_REALTIME)}
 	l.send(step.MsgLog, r.Encode(), nil)
 }
 

@@ -144,8 +144,8 @@ func (l *lane) warnCaps(s step.Step, set string, lost uint64) {
 	l.warn(s, text)
 }
 
-// seccomp installs the filter. When only execve is left after it, everything else that precedes that
-// is done first: the fewer calls the filter sees, the less a profile must allow for the runtime's sake.
+// seccomp installs the filter. When little more than execve is left after it, what else precedes
+// that is done first: the fewer calls the filter sees, the less a profile must allow for the runtime's sake.
 func (l *lane) seccomp(s *step.Seccomp) error {
 	flags := s.Flags
 	if s.Notify {
@@ -154,7 +154,7 @@ func (l *lane) seccomp(s *step.Seccomp) error {
 			flags |= sys.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
 		}
 	}
-	if l.filterIsLast() {
+	if l.nearExec() {
 		l.getReady()
 	}
 	if err := mayFilter(); err != nil {

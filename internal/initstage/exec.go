@@ -12,10 +12,11 @@ import (
 func (l *lane) prepare(path string, e *step.Exec) error {
 	env := e.Env
 	if e.Home {
-		env = append(env[:len(env):len(env)], "HOME="+l.home())
+		env = withHome(env, l.home())
 	}
 	image, err := sys.NewImage(path, e.Args, env)
-	l.prog = program{name: path, image: image}
+	l.prog = program{name: path, image: image,
+		goodbye: append(step.AppendHeader(nil, step.MsgArrived, len(step.ArrivedExec)), step.ArrivedExec...)}
 	return err
 }
 
@@ -34,17 +35,35 @@ func (l *lane) exec(e *step.Exec) error {
 	return execError(l.prog.name, l.prog.image.Exec())
 }
 
-// filterIsLast tells whether nothing but capabilities stands between the present step and Exec.
-func (l *lane) filterIsLast() bool {
+// withHome sets HOME in a copy of env, in place of an empty one.
+func withHome(env []string, home string) []string {
+	const key = "HOME="
+	out := make([]string, 0, len(env)+1)
+	for _, kv := range env {
+		if len(kv) < len(key) || kv[:len(key)] != key {
+			out = append(out, kv)
+		}
+	}
+	return append(out, key+home)
+}
+
+// nearExec tells whether nothing but capability changes stands between the present step and Exec.
+func (l *lane) nearExec() bool {
 	for _, s := range l.req.Steps[l.index+1:] {
-		if k := s.Kind(); k != step.KindCaps {
-			return k == step.KindExec
+		switch s.Kind() {
+		case step.KindExec:
+			return true
+		case step.KindCaps:
+		default:
+			return false
 		}
 	}
 	return false
 }
 
-// getReady undoes what the Go runtime and we did to the process and that execve would pass on.
+// getReady undoes what the Go runtime and we did to the process and that execve would pass on, and
+// tells the host that only execve is left: an end of the connection from now on is a success, unless
+// the process is found dead.
 func (l *lane) getReady() {
 	if l.ready {
 		return
@@ -56,7 +75,7 @@ func (l *lane) getReady() {
 	l.restoreNofile()
 	sys.ResetSignals()
 	closeOnExec(uint(firstFD + l.placed))
-	l.send(step.MsgArrived, []byte(step.ArrivedExec), nil)
+	sys.Send(l.conn.Int(), l.prog.goodbye)
 }
 
 // restoreNofile gives back the soft limit that the Go runtime raised to hard-1 at its start, unless

@@ -12,8 +12,9 @@ const xOK = 1 // access(2)
 // program is what execve will run, made ready before the process enters a cgroup in which every new
 // page counts.
 type program struct {
-	name  string // as found: for messages
-	image *sys.Image
+	name    string // as found: for messages
+	image   *sys.Image
+	goodbye []byte // the message that execve comes next
 }
 
 // findExec resolves the program with the final identity and working directory, as execve will. The

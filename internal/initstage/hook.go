@@ -156,11 +156,15 @@ func (r *running) wait(h *step.Hook, gone int, deadline int64) error {
 // feed writes more of the state. A hook that does not read it (EPIPE) is no error.
 func (r *running) feed() {
 	n, err := sys.Write(r.stdin.Int(), r.state)
-	if errno := sys.ErrnoOf(err); errno == syscall.EAGAIN {
+	switch sys.ErrnoOf(err) {
+	case 0:
+		r.state = r.state[n:]
+	case syscall.EAGAIN:
 		return
+	default:
+		r.state = nil
 	}
-	r.state = r.state[n:]
-	if err != nil || len(r.state) == 0 {
+	if len(r.state) == 0 {
 		r.stdin.Close()
 	}
 }

@@ -19,16 +19,15 @@ const testClone = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEW
 
 // job is one run of the init stage.
 type job struct {
-	t      *testing.T
-	clone  uintptr
-	maps   bool // a user namespace, 0 is us
-	steps  []step.Step
-	fds    []int
-	env    []string
-	debug  bool
-	files  []*os.File // 0-2; default: null, pipe, stderr
-	setup  func()
-	chroot string
+	t     *testing.T
+	clone uintptr
+	maps  bool // a user namespace, 0 is us
+	steps []step.Step
+	fds   []int
+	env   []string
+	debug bool
+	files []*os.File // 0-2; default: null, pipe, stderr
+	raw   []byte     // sent instead of a plan
 
 	cmd    *os.Process
 	conn   *os.File
@@ -90,6 +89,12 @@ func (j *job) start() {
 	}
 	cmd := j.cmd
 	t.Cleanup(func() { cmd.Kill(); cmd.Wait(); j.conn.Close(); r.Close() })
+	if j.raw != nil {
+		if err := sys.SendAll(int(j.conn.Fd()), j.raw, nil); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	req := &step.Request{Debug: j.debug, Steps: j.steps}
 	if len(j.fds) > 0 {
 		j.send(step.MsgFDs, nil, j.fds)
@@ -109,8 +114,14 @@ func (j *job) send(kind uint32, payload []byte, fds []int) {
 func recv(t *testing.T, conn int) (m message, ok bool) {
 	t.Helper()
 	fds := []sys.PollFD{{FD: int32(conn), Events: sys.POLLIN}}
-	if n, err := sys.Poll(fds, int64(20*time.Second)); err != nil || n == 0 {
-		t.Fatal("no message within 20 s", err)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		n, err := sys.Poll(fds, int64(time.Second))
+		if err != nil || n == 0 && time.Now().After(deadline) {
+			t.Fatal("no message within 20 s", err)
+		}
+		if n > 0 {
+			break
+		}
 	}
 	head := make([]byte, step.HeaderSize)
 	n, got, err := sys.RecvFDs(conn, head, 8)
@@ -161,6 +172,7 @@ func text(r *step.Report) string {
 func (j *job) finish() (*seen, []string) {
 	j.t.Helper()
 	var warnings []string
+	arrived := false
 	for {
 		m, ok := j.recv()
 		if !ok {
@@ -170,6 +182,11 @@ func (j *job) finish() (*seen, []string) {
 		case step.MsgWarning:
 			warnings = append(warnings, m.report(j.t).Text)
 		case step.MsgLog:
+		case step.MsgArrived:
+			if string(m.payload) != step.ArrivedExec {
+				j.t.Fatalf("arrived at %q", m.payload)
+			}
+			arrived = true
 		case step.MsgFD:
 			for _, f := range m.fds {
 				syscall.Close(f)
@@ -177,6 +194,9 @@ func (j *job) finish() (*seen, []string) {
 		default:
 			j.t.Fatalf("message %d: %s", m.kind, text(m.report(j.t)))
 		}
+	}
+	if !arrived {
+		j.t.Error("the end of the stream was not announced")
 	}
 	return j.result(), warnings
 }
@@ -219,6 +239,30 @@ func (j *job) failure() *step.Report {
 	}
 }
 
+// openDirs makes a directory reachable for everybody.
+func openDirs(p string) {
+	for ; p != "/" && p != "/tmp"; p = filepath.Dir(p) {
+		os.Chmod(p, 0o755)
+	}
+}
+
+// public is plan plain with a program that every user can reach.
+func public(t *testing.T, args ...string) []step.Step {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(t.TempDir(), "probe")
+	if err := os.WriteFile(exe, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	openDirs(filepath.Dir(exe))
+	steps := plain(args...)
+	steps[0].(*step.FindExec).Name = exe
+	return steps
+}
+
 // bundle makes a rootfs with /bin/probe bound into it by a step.
 func bundle(t *testing.T) (rootfs string, steps []step.Step) {
 	t.Helper()
@@ -226,9 +270,7 @@ func bundle(t *testing.T) (rootfs string, steps []step.Step) {
 	if err := os.Mkdir(rootfs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for p := rootfs; p != "/" && p != "/tmp"; p = filepath.Dir(p) {
-		os.Chmod(p, 0o755)
-	}
+	openDirs(rootfs)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

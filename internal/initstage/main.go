@@ -38,7 +38,13 @@ type lane struct {
 // RLIMIT_NOFILE that the process was started with, zero when that is not known.
 func Main(fd int, nofile [2]uint64) {
 	runtime.LockOSThread()
+	// What the caller of the runtime has left open must reach neither hook nor program (CVE-2024-21626).
+	// The Go runtime owns no descriptor while GOMAXPROCS is set in its environment.
+	if sys.CloseRange(uint(fd)+1, ^uint(0)>>32, 0) != nil {
+		closeOnExec(uint(fd) + 1)
+	}
 	l := &lane{conn: sys.Own(fd), nofile: nofile, cover: openCoverage()}
+	defer l.trap()
 	// The steps say exact modes, and a link named like a device must not be born with others.
 	l.umask = sys.Umask(0)
 	err := sys.SetCloexec(fd, true)
@@ -49,6 +55,18 @@ func Main(fd int, nofile [2]uint64) {
 		err = l.run()
 	}
 	l.fail(err)
+}
+
+// trap reports a panic, which is a mistake of ours, instead of printing a trace on the container's stderr.
+func (l *lane) trap() {
+	text := "of unknown kind"
+	switch v := recover().(type) {
+	case error:
+		text = v.Error()
+	case string:
+		text = v
+	}
+	l.fail(&sys.Error{Op: "init", Note: "internal error: " + text})
 }
 
 // run carries out the steps. It comes back only with an error: the last step is Exec.

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 			nofile[0], _ = strconv.ParseUint(soft, 10, 64)
 			nofile[1], _ = strconv.ParseUint(hard, 10, 64)
 		}
+		if s := os.Getenv("TEST_UMASK"); s != "" {
+			mask, _ := strconv.ParseUint(s, 8, 32)
+			syscall.Umask(int(mask))
+		}
 		runtime.LockOSThread()
 		initstage.Main(step.SocketFD, nofile)
 	case "probe", "/bin/probe", "./probe":
@@ -47,6 +51,7 @@ type seen struct {
 	Limits             string
 	Read               map[string]string
 	Winsize            string
+	Sched              [3]int
 	Wrote              map[string]string
 }
 
@@ -65,8 +70,11 @@ func probe() {
 	s.Groups, _ = os.Getgroups()
 	s.Cwd, _ = syscall.Getwd()
 	s.Hostname, _ = os.Hostname()
-	sid, _, _ := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
+	sid, _, errno := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
 	s.SID = int(sid)
+	if errno != 0 {
+		s.SID = -int(errno)
+	}
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, l := range strings.Split(string(status), "\n") {
 		k, v, _ := strings.Cut(l, ":")
@@ -110,6 +118,10 @@ func probe() {
 			if err != nil {
 				s.Read[arg] = err.Error()
 			}
+		case "tty":
+			s.Winsize = ttyFacts()
+		case "sched":
+			s.Sched = sched()
 		case "exit":
 			n, _ := strconv.Atoi(path)
 			defer os.Exit(n)

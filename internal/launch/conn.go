@@ -57,7 +57,7 @@ func FormatReport(r *step.Report) string {
 	if r.Value != "" {
 		add(" ", fmt.Sprintf("%q", r.Value))
 	}
-	if r.Errno != 0 {
+	if r.Errno != 0 && (r.Op != "" || r.Text == "") { // without an operation the text is the whole sentence
 		add(": ", unix.Errno(r.Errno).Error())
 	}
 	if r.Text != "" {

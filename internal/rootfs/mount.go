@@ -140,7 +140,12 @@ func (r *Root) settle(m *step.Mount, t tree, target *sys.FD, idmap int) error {
 // rename directories of the rootfs meanwhile moves the target away after it was opened; the mount then
 // sits elsewhere, say an unmasked procfs in a volume, while the path shows what the attacker put there.
 func (r *Root) verify(m *step.Mount, fd int) error {
-	l := lookup{noFollow: m.Opts&step.MountDestNoFollow != 0, noLinks: m.Opts&step.MountNoSymlinks != 0}
+	var st syscall.Stat_t
+	if err := sys.Fstat(fd, &st); err != nil {
+		return err
+	}
+	l := lookup{noLinks: m.Opts&step.MountNoSymlinks != 0}
+	l.noFollow = m.Opts&step.MountDestNoFollow != 0 || st.Mode&syscall.S_IFMT == syscall.S_IFLNK // a link was mounted
 	now, err := find(r.fd.Int(), m.Target, l)
 	if err != nil {
 		return err

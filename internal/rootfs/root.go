@@ -43,9 +43,6 @@ func Open(s *step.OpenRootfs, tree int) (*Root, error) {
 		r.fd, err = sys.DupFD(tree, 3)
 	} else {
 		r.fd, err = sys.OpenTree(sys.AT_FDCWD, s.Path, sys.OPEN_TREE_CLONE|sys.AT_RECURSIVE)
-		if oldKernel(err) {
-			return openOld(s.Path, at)
-		}
 	}
 	if err == nil {
 		err = sys.MoveMount(r.fd.Int(), at.Int())
@@ -55,18 +52,6 @@ func Open(s *step.OpenRootfs, tree int) (*Root, error) {
 		return nil, sys.On(err, s.Path)
 	}
 	return r, nil
-}
-
-// openOld binds the rootfs onto itself with mount(2).
-func openOld(path string, at *sys.FD) (*Root, error) {
-	if err := sys.Mount(fdPath(at), fdPath(at), "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
-		return nil, &sys.Error{Op: "mount", Object: path, Errno: sys.ErrnoOf(err)}
-	}
-	fd, err := sys.OpenAt(sys.AT_FDCWD, path, sys.O_PATH|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &Root{fd: fd}, nil
 }
 
 // parentPropagation sets the propagation of the mount that at lies on: a mount made on a shared one

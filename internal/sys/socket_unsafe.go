@@ -50,6 +50,12 @@ func SendFDs(fd int, b []byte, fds []int) (int, error) {
 	return int(n), fail("sendmsg", strconv.Itoa(fd), errno)
 }
 
+// Send is send(2) of b without SIGPIPE, once, and allocates nothing: for the moment before execve.
+func Send(fd int, b []byte) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(addr(b)), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
+	return errno
+}
+
 // SendAll sends all of b, descriptors with its first byte.
 func SendAll(fd int, b []byte, fds []int) error {
 	for len(b) > 0 {

@@ -16,15 +16,15 @@ import (
 // SetHugetlb limits one huge page size; file is how the version calls a limit
 // ("max", "limit_in_bytes"). Reservations are limited too where the kernel
 // can (5.7). The error begins with pageSize or limit.
-func SetHugetlb(dir, size string, limit uint64, file string) error {
+func SetHugetlb(w *Journal, dir, size string, limit uint64, file string) error {
 	prefix, value := "hugetlb."+size+".", strconv.FormatUint(limit, 10)
 	if size == "" || strings.ContainsAny(size, "/.\x00") || !Has(dir, prefix+file) {
 		return fmt.Errorf("pageSize: %q: this kernel has no such huge pages, or no hugetlb controller", size)
 	}
-	if err := Write(dir, prefix+"rsvd."+file, value); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err := w.Write(dir, prefix+"rsvd."+file, value); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("limit: %w", err)
 	}
-	if err := Write(dir, prefix+file, value); err != nil {
+	if err := w.Write(dir, prefix+file, value); err != nil {
 		return fmt.Errorf("limit: %w", err)
 	}
 	return nil
@@ -34,7 +34,7 @@ func SetHugetlb(dir, size string, limit uint64, file string) error {
 func RdmaNames(m map[string]specs.LinuxRdma) []string { return slices.Sorted(maps.Keys(m)) }
 
 // SetRdma limits one device; v1 and v2 share the file.
-func SetRdma(dir, name string, l specs.LinuxRdma) error {
+func SetRdma(w *Journal, dir, name string, l specs.LinuxRdma) error {
 	line := name
 	if l.HcaHandles != nil {
 		line += " hca_handle=" + strconv.FormatUint(uint64(*l.HcaHandles), 10)
@@ -45,7 +45,7 @@ func SetRdma(dir, name string, l specs.LinuxRdma) error {
 	if strings.ContainsAny(name, " \n\x00") || line == name {
 		return fmt.Errorf("linux.resources.rdma[%q]: needs a device name and a limit", name)
 	}
-	if err := Write(dir, "rdma.max", line); err != nil {
+	if err := w.Write(dir, "rdma.max", line); err != nil {
 		return fmt.Errorf("linux.resources.rdma[%q]: %w", name, err)
 	}
 	return nil

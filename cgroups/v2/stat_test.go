@@ -1,0 +1,24 @@
+package v2
+
+import (
+	"slices"
+	"testing"
+
+	"tare/cgroups"
+)
+
+func TestParseIOStat(t *testing.T) {
+	t.Parallel()
+	var s cgroups.BlockIOStats
+	parseIOStat([]byte("8:0 rbytes=10 wbytes=20 rios=3 wios=4 dbytes=0 dios=0\n7:1\nodd line\n"), &s)
+	bytes := []cgroups.BlkioEntry{{Major: 8, Op: "Read", Value: 10}, {Major: 8, Op: "Write", Value: 20}}
+	count := []cgroups.BlkioEntry{{Major: 8, Op: "Read", Value: 3}, {Major: 8, Op: "Write", Value: 4}}
+	if !slices.Equal(s.ServiceBytes, bytes) || !slices.Equal(s.Serviced, count) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func FuzzParseIOStat(f *testing.F) {
+	f.Add([]byte("8:0 rbytes=10 wbytes=max =\n:\n"))
+	f.Fuzz(func(_ *testing.T, b []byte) { parseIOStat(b, &cgroups.BlockIOStats{}) })
+}

@@ -1,0 +1,191 @@
+package integration
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"tare/integration/report"
+)
+
+const rootlessID = 1000
+
+// newRootless makes a case that an unprivileged user runs: user namespace with that user as root, no cgroup.
+func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
+	t.Helper()
+	b := newBundle(t)
+	if v, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err == nil && strings.TrimSpace(string(v)) == "0" {
+		skip(t, "no user namespaces")
+	}
+	if v, err := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone"); err == nil && strings.TrimSpace(string(v)) == "0" {
+		skip(t, "no unprivileged user namespaces")
+	}
+	if exec.Command("unshare", "-U", "true").Run() != nil {
+		skip(t, "unshare -U does not work")
+	}
+	b.edit(addNS("user"), dropMount("/dev/pts"), func(s *specs.Spec) {
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
+		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
+		s.Linux.Resources, s.Linux.CgroupsPath = nil, ""
+		s.Process.User.AdditionalGids = nil
+	}, addMount(mnt("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")))
+	b.edit(edits...)
+	return b
+}
+
+// asUser hands the case's files to the user and runs the call as that user.
+func (b *bundle) asUser(cmd *exec.Cmd) *exec.Cmd {
+	b.t.Helper()
+	check(b.t, filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Base(path) == "testprog" || filepath.Base(path) == "busybox" { // shared by hard links
+			return err
+		}
+		return os.Lchown(path, rootlessID, rootlessID)
+	}))
+	b.before = treeOf(b.rootfs)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: rootlessID, Gid: rootlessID}}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + b.dir + "/xdg", "HOME=" + b.dir}
+	return cmd
+}
+
+// rootless writes the bundle and runs a command line as the user.
+func (b *bundle) rootless(line ...string) result {
+	b.t.Helper()
+	return b.do(b.asUser(b.cmd(line...)))
+}
+
+func (b *bundle) rootlessRun() result {
+	b.t.Helper()
+	b.write()
+	mkdirs(b.t, b.dir+"/xdg")
+	return b.rootless(b.line("run", nil)...)
+}
+
+func TestRootlessRunIsRootInside(t *testing.T) {
+	b := newRootless(t)
+	f := decode[report.Facts](t, b.rootlessRun().ok(t).out)
+	if f.UID != [4]int{} || fmt.Sprint(f.UIDMap) != "[[0 1000 1]]" || f.Setgroups != "deny" {
+		t.Errorf("%v %v %s", f.UID, f.UIDMap, f.Setgroups)
+	}
+	if !slices.Contains(f.Caps["effective"], "CAP_CHOWN") {
+		t.Errorf("%v", f.Caps)
+	}
+}
+
+func TestRootlessLifecycle(t *testing.T) {
+	b := newRootless(t, prog("hold"))
+	b.write()
+	mkdirs(t, b.dir+"/xdg")
+	b.rootless(b.line("create", nil)...).ok(t)
+	t.Cleanup(func() { b.do(b.asUser(b.cmd("delete", "-f", b.id))) })
+	r := b.rootless("state", b.id).ok(t)
+	if st := decode[specs.State](t, r.out); st.Status != "created" {
+		t.Errorf("%+v", st)
+	}
+	b.rootless("start", b.id).ok(t)
+	if out := b.rootless("exec", b.id, "/bin/id", "-u").ok(t).out; out != "0\n" {
+		t.Errorf("%q", out)
+	}
+	b.rootless("kill", b.id, "KILL").ok(t)
+	waitFor(t, "the end", func() bool {
+		return decode[specs.State](t, b.rootless("state", b.id).ok(t).out).Status == specs.StateStopped
+	})
+	b.rootless("delete", b.id).ok(t)
+	b.rootless("state", b.id).fails(t, "does not exist")
+}
+
+func TestRootlessStateRootIsBelowXDGRuntimeDir(t *testing.T) {
+	b := newRootless(t, args("/bin/true"))
+	b.write()
+	mkdirs(t, b.dir+"/xdg")
+	cmd := b.asUser(command(b, "run", "--bundle", b.path, b.id))
+	b.do(cmd).ok(t)
+	info, err := os.Stat(filepath.Join(b.dir, "xdg", suite.subject))
+	check(t, err)
+	if info.Mode().Perm() != 0o700 || info.Mode()&os.ModeSticky == 0 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
+
+func TestRootlessWithoutUserNamespaceFails(t *testing.T) {
+	not(t, "crun", "makes one by itself")
+	b := newRootless(t, dropNS("user"), func(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil })
+	b.rootlessRun().fails(t, "user")
+}
+
+func TestRootlessForeignMappingFails(t *testing.T) {
+	b := newRootless(t, func(s *specs.Spec) { s.Linux.UIDMappings[0].HostID = 0 })
+	b.rootlessRun().fails(t)
+}
+
+func TestRootlessLimitsWithoutPermissionFail(t *testing.T) {
+	needV1(t)
+	b := newRootless(t, func(s *specs.Spec) {
+		s.Linux.CgroupsPath = suite.prefix + "/" + "rootless"
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}
+	})
+	b.rootlessRun().fails(t, "ermission")
+}
+
+func TestRootlessHasDefaultDevices(t *testing.T) {
+	b := newRootless(t, prog("try", "write:/dev/null:x", "read:/dev/zero", "read:/dev/urandom"))
+	for op, errno := range decode[map[string]string](t, b.rootlessRun().ok(t).out) {
+		if errno != "" {
+			t.Errorf("%s: %s", op, errno)
+		}
+	}
+}
+
+func TestRootlessCgroupTreeIsNotWritable(t *testing.T) {
+	not(t, "runc", "1.1 leaves the tmpfs writable")
+	b := newRootless(t, addMount(mnt("/sys/fs/cgroup", "cgroup", "cgroup", "ro", "nosuid", "noexec", "nodev")),
+		prog("try", "mkdir:/sys/fs/cgroup/x", "mkdir:/sys/fs/cgroup/memory/x", "mkdir:/sys/fs/cgroup/unified/x"))
+	for op, errno := range decode[map[string]string](t, b.rootlessRun().ok(t).out) {
+		if errno == "" {
+			t.Errorf("%s succeeded", op)
+		}
+	}
+}
+
+func TestRootlessTerminal(t *testing.T) {
+	b := newRootless(t, terminal, sh("test -t 0 && echo is a tty"))
+	b.write()
+	mkdirs(t, b.dir+"/xdg")
+	host := newPTY(t, 24, 80)
+	check(t, os.Chown(host.slave.Name(), rootlessID, rootlessID))
+	cmd := b.asUser(b.cmd(b.line("run", nil)...))
+	cred := cmd.SysProcAttr.Credential
+	host.onPTY(cmd)
+	cmd.SysProcAttr.Credential = cred
+	b.do(cmd).ok(t)
+	host.waitText(t, "is a tty\n")
+}
+
+func TestRootlessRaisingAHardLimitFails(t *testing.T) {
+	b := newRootless(t, rlimit("RLIMIT_NOFILE", 9999999, 9999999))
+	b.rootlessRun().fails(t)
+}
+
+func TestRootlessLoweringTheOOMScoreFails(t *testing.T) {
+	b := newRootless(t, func(s *specs.Spec) { s.Process.OOMScoreAdj = ptr(-900) })
+	b.rootlessRun().fails(t, "ermission denied")
+}
+
+func TestRootlessHooksRunAsTheUser(t *testing.T) {
+	b := newRootless(t, args("/bin/true"))
+	b.edit(func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "id -u > " + b.dir + "/uid"}, Env: []string{"PATH=/bin:/usr/bin"}}}}
+	})
+	b.rootlessRun().ok(t)
+	if got := strings.TrimSpace(readFile(t, b.dir+"/uid")); got != "1000" {
+		t.Errorf("%q", got)
+	}
+}
