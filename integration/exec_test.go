@@ -279,7 +279,6 @@ func TestExecIgnorePausedWaitsForResume(t *testing.T) {
 	b.hold()
 	b.tare("pause", b.id).ok(t)
 	c := b.begin(b.cmd("exec", "--ignore-paused", b.id, "/bin/echo", "done"))
-	waitFor(t, "exec to enter the cgroup", func() bool { return len(b.pids()) > 1 })
 	b.tare("resume", b.id).ok(t)
 	if r := c.end(t).ok(t); r.out != "done\n" {
 		t.Errorf("%v", r)
@@ -449,7 +448,7 @@ func TestExecForwardsSignalsToItsProcess(t *testing.T) {
 	b.hold()
 	c := b.begin(b.cmd("exec", b.id, "/testprog", "hold"))
 	waitFor(t, "exec", func() bool { return strings.Contains(c.text(), "ready") })
-	check(t, c.cmd.Process.Signal(os.Interrupt))
+	check(t, c.cmd.Process.Signal(os.Interrupt)) // at once: forwarding must be in place before the program starts
 	waitFor(t, "the signal", func() bool { return strings.Contains(c.text(), "got SIGINT") })
 	check(t, c.cmd.Process.Signal(sigTERM))
 	c.end(t).ok(t)

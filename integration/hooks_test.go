@@ -343,7 +343,7 @@ func TestFailedPoststopWarnsAndTheNextRuns(t *testing.T) {
 	b.hook("poststop", "exit=1")
 	b.hook("poststop").Args[3] = "tag=second"
 	log := b.dir + "/log"
-	b.global = []string{"--log", log}
+	b.global = []string{"--log", log, "--log-level", "warning"}
 	b.run().ok(t)
 	if got := tags(b.reports()); got != "poststop second" {
 		t.Errorf("%s", got)

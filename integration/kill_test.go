@@ -25,7 +25,7 @@ func TestKillTakesEveryFormOfASignal(t *testing.T) {
 		"RTMIN+":           {"RTMIN+3", "SIG37"},
 		"SIGRTMIN+":        {"SIGRTMIN+3", "SIG37"},
 		"RTMAX-":           {"RTMAX-1", "SIG63"},
-		"rtmin alone":      {"rtmin", "SIG34"},
+		"rtmin lower case": {"rtmin+2", "SIG36"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(strings.ToUpper(row.arg), "RTM") {

@@ -214,12 +214,6 @@ func TestProcIsOfTheContainersPidNamespace(t *testing.T) {
 	}
 }
 
-func TestMqueueWithoutIPCNamespaceFails(t *testing.T) {
-	not(t, "runc", "1.1 mounts the host's")
-	b := newBundle(t, dropNS("ipc"))
-	b.run().fails(t, "mqueue")
-}
-
 func TestDevptsWithOwnInstance(t *testing.T) {
 	b := newBundle(t)
 	st := b.stat("/dev/pts/ptmx", "/dev/ptmx")

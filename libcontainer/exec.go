@@ -238,7 +238,10 @@ func (e *execution) run(ctx context.Context) error {
 	e.driver = &driver{
 		rt: e.c.rt, id: e.c.id, io: &e.o.IO, plan: e.plan, exe: exe, fds: table.fds, mgr: e.l.mgr, joinTo: e.joinTo,
 		undo: &e.undo, stdio: [3]*os.File{e.o.Stdin, e.o.Stdout, e.o.Stderr},
-		hook:    func(context.Context, *step.HostHook) error { return errors.New("exec has no hooks") },
+		hook: func(context.Context, *step.HostHook) error { return errors.New("exec has no hooks") },
+		agent: func(f *os.File) error {
+			return e.c.tellAgent(e.l, e.driver.child.Pid, specs.StateRunning, f)
+		},
 		started: e.sameInit,
 		ready:   func() error { return e.announce() },
 	}

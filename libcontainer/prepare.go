@@ -107,11 +107,11 @@ func (rt *Runtime) validate(s *specs.Spec, o *CreateOptions) error {
 func checkConsole(p *specs.Process, o *IO) error {
 	switch {
 	case p.Terminal && o.ConsoleSocket == "" && o.Console == nil:
-		return fmt.Errorf("process.terminal: cannot allocate tty if tare will detach without setting console socket")
+		return fmt.Errorf("process.terminal: cannot allocate tty if runc will detach without setting console socket")
 	case !p.Terminal && o.ConsoleSocket != "":
 		return fmt.Errorf("console socket %q: the process has no terminal (process.terminal is false)", o.ConsoleSocket)
 	case o.Console != nil && o.ConsoleSocket != "":
-		return fmt.Errorf("console socket %q: cannot use console socket if tare will not detach or allocate tty", o.ConsoleSocket)
+		return fmt.Errorf("console socket %q: cannot use console socket if runc will not detach or allocate tty", o.ConsoleSocket)
 	}
 	return nil
 }
@@ -136,8 +136,13 @@ func (p *prepared) findRootfs() error {
 
 // compile makes the seccomp program, on the host and outside of any container.
 func (p *prepared) compile(rt *Runtime) error {
-	opts := seccomp.Options{Receiver: p.spec.Annotations["run.oci.seccomp.receiver"]}
-	_, opts.FailUnknownSyscall = p.spec.Annotations["run.oci.seccomp_fail_unknown_syscall"]
+	opts := seccomp.Options{Receiver: p.spec.Annotations["run.oci.seccomp.receiver"], CacheDir: rt.filterCache()}
+	if opts.Receiver == "" {
+		opts.Receiver = os.Getenv("RUN_OCI_SECCOMP_RECEIVER")
+	}
+	if v, ok := p.spec.Annotations["run.oci.seccomp_fail_unknown_syscall"]; ok {
+		opts.FailUnknownSyscall = v != "0"
+	}
 	if data, ok := p.spec.Annotations["run.oci.seccomp_bpf_data"]; ok {
 		var err error
 		if opts.RawBPF, err = seccomp.DecodeRawBPF(data); err != nil {
@@ -158,6 +163,10 @@ func (p *prepared) compile(rt *Runtime) error {
 	p.filter = prog
 	return nil
 }
+
+// filterCache is where compiled filters are kept, beside the containers under a name that is
+// no id.
+func (rt *Runtime) filterCache() string { return filepath.Join(rt.store.Root, "@seccomp") }
 
 func (rt *Runtime) planOptions(p *prepared, o *CreateOptions) *plan.Options {
 	po := &plan.Options{

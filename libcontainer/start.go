@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -11,6 +12,7 @@ import (
 	"tare/internal/launch"
 	"tare/internal/plan"
 	"tare/internal/step"
+	"tare/seccomp"
 )
 
 // StartOptions say how Start goes on after the program runs.
@@ -95,7 +97,8 @@ func (c *Container) letGo(ctx context.Context, l *loaded) error {
 	}
 	defer conn.Close()
 	d := &driver{rt: c.rt, id: c.id, plan: new(plan.Plan), mgr: l.mgr}
-	conn.OnReport = d.report
+	d.agent = func(listener *os.File) error { return c.tellAgent(l, l.record.Pid, specs.StateCreated, listener) }
+	conn.OnReport, conn.OnFD = d.report, d.takeFD
 	if err := conn.Release("start"); err != nil {
 		return err
 	}
@@ -131,4 +134,19 @@ func (c *Container) poststart(ctx context.Context, l *loaded) error {
 		}
 	}
 	return nil
+}
+
+// tellAgent hands the listener of a seccomp filter to the agent that the profile names.
+func (c *Container) tellAgent(l *loaded, pid int, status specs.ContainerState, listener *os.File) error {
+	s, err := l.spec()
+	if err != nil {
+		return err
+	}
+	p := &prepared{id: c.id, spec: s}
+	if err := p.compile(c.rt); err != nil {
+		return err
+	}
+	st := specs.State{Version: specs.Version, ID: c.id, Status: status, Pid: l.record.Pid, Bundle: l.record.Bundle,
+		Annotations: l.record.Annotations}
+	return seccomp.SendListener(int(listener.Fd()), p.filter.Listener, seccomp.NewProcessState(pid, p.filter.Metadata, st))
 }

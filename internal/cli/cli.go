@@ -13,6 +13,7 @@ import (
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/unix"
 )
 
 // Build tells what was built.
@@ -47,7 +48,10 @@ func Main(args []string, b Build) int {
 }
 
 func (a *app) main(args []string) int {
-	err := a.root(args).Run(context.Background(), args)
+	err := enoughDescriptors()
+	if err == nil {
+		err = a.root(args).Run(context.Background(), args)
+	}
 	if err == nil || errors.Is(err, errDone) {
 		a.log.close()
 		return a.code
@@ -55,6 +59,17 @@ func (a *app) main(args []string) int {
 	a.fatal(err)
 	a.log.close()
 	return a.failure
+}
+
+// enoughDescriptors stops while nothing has been done: the Go runtime ends with a trace when its poller
+// gets none, and taking back half a container needs some too.
+func enoughDescriptors() error {
+	const least = 64
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err == nil && l.Cur < least {
+		return fmt.Errorf("RLIMIT_NOFILE is %d: too few descriptors (at least %d are needed)", l.Cur, least)
+	}
+	return nil
 }
 
 // errDone ends a run early and well.

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 )
 
-// commands makes the commands whose name is among args, and all of them when none is or when help is
-// asked for before the first.
+// commands makes the command that args name, and all of them when help is asked for. Making all for
+// each start would be a tenth of what starting takes.
 func (a *app) commands(args []string) []*cli.Command {
 	table := [...]struct {
 		name string
@@ -34,18 +34,42 @@ func (a *app) commands(args []string) []*cli.Command {
 		{"restore", a.later},
 		{"mounts", a.later},
 	}
-	helpFirst := slices.IndexFunc(args, func(s string) bool { return s == "-h" || s == "--help" || s == "-help" || s == "help" })
-	var some, all []*cli.Command
-	for _, t := range table {
-		if i := slices.Index(args, t.name); i > 0 && (helpFirst < 0 || i < helpFirst) {
-			some = append(some, a.subcommand(t.name, t.make()))
-		}
+	wanted, version := firstCommand(args)
+	if version {
+		return nil
 	}
-	if len(some) > 0 {
-		return some
+	var all []*cli.Command
+	for _, t := range table {
+		if t.name == wanted && wanted != "help" {
+			return []*cli.Command{a.subcommand(t.name, t.make())}
+		}
 	}
 	for _, t := range table {
 		all = append(all, a.subcommand(t.name, t.make()))
 	}
 	return all
+}
+
+// firstCommand finds the command behind the global options, "" for none.
+func firstCommand(args []string) (name string, version bool) {
+	for i := 1; i < len(args); i++ {
+		arg := args[i]
+		if arg == "" || arg[0] != '-' || arg == "-" {
+			return arg, version
+		}
+		option, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch option {
+		case "": // what follows "--" is no option
+			if i+1 < len(args) {
+				return args[i+1], version
+			}
+		case "version", "v", "V":
+			version = true
+		case "root", "log", "log-format", "log-level", "cgroup-manager", "rootless":
+			if !hasValue {
+				i++
+			}
+		}
+	}
+	return "", version
 }

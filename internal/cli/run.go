@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"tare/internal/tty"
 	"tare/libcontainer"
@@ -64,6 +65,9 @@ func createAndStart(ctx context.Context, rt *libcontainer.Runtime, id string, o 
 	return c, nil
 }
 
+// deleteTime bounds how long run waits for others that hold the container at its end.
+const deleteTime = time.Minute
+
 // attachment is what run and exec hold while their process is in the foreground.
 type attachment struct {
 	ctx     context.Context // ends when a signal asks for the end before the process runs
@@ -113,6 +117,9 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 		}
 	})
 	status, err := c.Wait(ctx)
+	// From here on a signal must not keep the container from being removed.
+	_, stop := interruptible(ctx)
+	defer stop()
 	if rerr := at.release(); rerr != nil {
 		a.warn(rerr.Error())
 	}
@@ -123,5 +130,7 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	if keep {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, deleteTime)
+	defer cancel()
 	return c.Delete(ctx, true)
 }

@@ -49,6 +49,7 @@ func writeSpec(bundle, file string, rootless bool) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
+		//lint:ignore ST1005 the sentence is known to scripts that call other runtimes
 		return fmt.Errorf("File %s exists. Remove it first", file)
 	}
 	if err != nil {

@@ -79,12 +79,6 @@ func (a *app) list(format string, quiet bool) error {
 	if err != nil {
 		return err
 	}
-	if quiet {
-		for _, c := range all {
-			fmt.Fprintln(a.stdout, c.ID())
-		}
-		return nil
-	}
 	var states []*libcontainer.State // nil, and so `null`, when there is none: engines know that
 	for _, c := range all {
 		st, err := c.State()
@@ -96,6 +90,12 @@ func (a *app) list(format string, quiet bool) error {
 			continue
 		}
 		states = append(states, st)
+	}
+	if quiet {
+		for _, st := range states {
+			fmt.Fprintln(a.stdout, st.ID)
+		}
+		return nil
 	}
 	if format == "json" {
 		return a.printJSON(states, "")

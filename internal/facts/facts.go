@@ -22,6 +22,7 @@ func Gather(n plan.Needs) (*plan.Facts, error) {
 		return nil, err
 	}
 	f.Privileged = caps&(1<<unix.CAP_SYS_ADMIN) != 0
+	f.Resource = caps&(1<<unix.CAP_SYS_RESOURCE) != 0
 	if f.LastCap, err = lastCap(); err != nil {
 		return nil, err
 	}

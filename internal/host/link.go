@@ -91,8 +91,8 @@ func (n *rtnl) sendTo(index int32, ns int, name string, newIndex int32) error {
 
 // address is one that an interface had, as an attribute list for RTM_NEWADDR.
 type address struct {
-	family, prefix, flags, scope byte
-	attrs                        []attribute
+	family, prefix, scope byte
+	attrs                 []attribute
 }
 
 type attribute struct {

@@ -54,6 +54,7 @@ func TestConsole(t *testing.T) {
 			}
 			b := make([]byte, 0, 1<<16)
 			for !strings.HasSuffix(string(b), "\n") {
+				readable(t, int(master.Fd()))
 				n, err := master.Read(b[len(b):cap(b)])
 				if err != nil {
 					t.Fatalf("%v after %q", err, b)
@@ -78,6 +79,15 @@ func TestConsole(t *testing.T) {
 func TestConsoleGuards(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ptmx.Close() })
+	n, err := unix.IoctlGetInt(int(ptmx.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		prepare func(rootfs string) error
 		dev     []step.Step
@@ -89,6 +99,8 @@ func TestConsoleGuards(t *testing.T) {
 		"pts is a link":    {func(r string) error { return os.Symlink("/fake", r+"/dev/pts") }, nil, "not a devpts"},
 		"ptmx is mounted over": {func(r string) error { return nil },
 			[]step.Step{devpts(), bindStep("/dev/null", "/dev/pts/ptmx", 0)}, "not a devpts"},
+		"ptmx is a terminal of the host": {func(r string) error { return nil },
+			[]step.Step{devpts(), bindStep("/dev/pts/"+itoa(n), "/dev/pts/ptmx", 0)}, "not a devpts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

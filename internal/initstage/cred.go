@@ -43,7 +43,8 @@ func user(s *step.User) error {
 		return err
 	}
 	if s.SetGroups {
-		if err := sys.Setgroups(s.Groups); err != nil {
+		err := sys.Setgroups(s.Groups)
+		if err != nil && !(s.GroupsDenied && sys.ErrnoOf(err) == syscall.EPERM) {
 			return unmapped(err, "setgroups", "additional gid", "")
 		}
 	}

@@ -14,6 +14,9 @@ func (l *lane) prepare(path string, e *step.Exec) error {
 	if e.Home {
 		env = withHome(env, l.home())
 	}
+	if err := checkLengths(e.Args, env); err != nil {
+		return err
+	}
 	image, err := sys.NewImage(path, e.Args, env)
 	l.prog = program{name: path, image: image,
 		goodbye: append(step.AppendHeader(nil, step.MsgArrived, len(step.ArrivedExec)), step.ArrivedExec...)}
@@ -117,4 +120,18 @@ func (l *lane) home() string {
 		return "/"
 	}
 	return homeOf(text, uint64(syscall.Geteuid()))
+}
+
+// checkLengths finds a string that execve would refuse while create can still fail (execve(2), "Limits on
+// size of arguments and environment").
+func checkLengths(lists ...[]string) error {
+	longest := 32*syscall.Getpagesize() - 1
+	for _, list := range lists {
+		for _, s := range list {
+			if len(s) > longest {
+				return &sys.Error{Op: "exec", Object: s[:32] + "…", Errno: syscall.E2BIG}
+			}
+		}
+	}
+	return nil
 }

@@ -35,7 +35,7 @@ func TestExecErrors(t *testing.T) {
 	}{
 		{"/no/such", "", "exec /no/such: no such file or directory", syscall.ENOENT},
 		{noexec, "", "exec " + noexec + ": permission denied", syscall.EACCES},
-		{sub, "", "exec " + sub + ": is a directory", syscall.EISDIR},
+		{sub, "", `exec: "` + sub + `": is a directory: permission denied`, syscall.EACCES},
 		{noexec + "/x", "", "exec " + noexec + "/x: not a directory", syscall.ENOTDIR},
 		{"nosuch", "/bin:/usr/bin", `exec: "nosuch": executable file not found in $PATH`, syscall.ENOENT},
 		{"noexec", dir, `exec: "noexec": executable file not found in $PATH`, syscall.ENOENT},

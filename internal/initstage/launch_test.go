@@ -110,19 +110,25 @@ func (j *job) send(kind uint32, payload []byte, fds []int) {
 	}
 }
 
-// recv reads one message; ok is false at the end of the stream.
-func recv(t *testing.T, conn int) (m message, ok bool) {
+// readable waits until there is something to read, or the end.
+func readable(t *testing.T, fd int) {
 	t.Helper()
-	fds := []sys.PollFD{{FD: int32(conn), Events: sys.POLLIN}}
+	fds := []sys.PollFD{{FD: int32(fd), Events: sys.POLLIN}}
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		n, err := sys.Poll(fds, int64(time.Second))
 		if err != nil || n == 0 && time.Now().After(deadline) {
-			t.Fatal("no message within 20 s", err)
+			t.Fatal("nothing to read within 20 s", err)
 		}
 		if n > 0 {
 			break
 		}
 	}
+}
+
+// recv reads one message; ok is false at the end of the stream.
+func recv(t *testing.T, conn int) (m message, ok bool) {
+	t.Helper()
+	readable(t, conn)
 	head := make([]byte, step.HeaderSize)
 	n, got, err := sys.RecvFDs(conn, head, 8)
 	if err != nil && !errors.Is(err, syscall.ECONNRESET) {

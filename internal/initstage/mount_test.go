@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -119,6 +120,8 @@ func TestTmpfs(t *testing.T) {
 	syscall.Chmod(dir+"/sub/file", 0o4604)
 	os.Symlink("/etc/passwd", dir+"/link")
 	syscall.Mkfifo(dir+"/fifo", 0o600)
+	os.Chtimes(dir+"/sub/file", time.Unix(1000, 0), time.Unix(2000, 0))
+	os.Chtimes(dir+"/sub", time.Unix(1000, 0), time.Unix(3000, 0))
 	syscall.Mknod(dir+"/null", syscall.S_IFCHR|0o666, 0x103)
 	os.WriteFile(dir+"/big", make([]byte, 200<<10), 0o644)
 	full := tmpfs("/full", "size=1m")
@@ -129,7 +132,7 @@ func TestTmpfs(t *testing.T) {
 	long.Set = syscall.MS_SILENT // only mount(2) knows it
 	long.Opts = step.MountCopyUp
 	j := inside(t, head, []step.Step{full, bad, tmpfs("/plain"), long}, "stat=/full", "stat=/full/sub", "stat=/full/sub/file", "read=/full/sub/file",
-		"stat=/full/link", "stat=/full/fifo", "stat=/full/null", "stat=/full/big", "write=/full/new", "stat=/sized", "stat=/plain", "write=/old/x")
+		"stat=/full/link", "stat=/full/fifo", "stat=/full/null", "stat=/full/big", "write=/full/new", "stat=/sized", "stat=/plain", "write=/old/x", "mtime=/full/sub/file", "mtime=/full/sub")
 	j.start()
 	s, _ := j.finish()
 	for path, want := range map[string]statLine{
@@ -147,6 +150,9 @@ func TestTmpfs(t *testing.T) {
 		} else if got != want {
 			t.Errorf("%s: got %+v (%o), want %+v (%o)", path, got, got.Mode, want, want.Mode)
 		}
+	}
+	if s.Read["mtime=/full/sub/file"] != "2000" || s.Read["mtime=/full/sub"] != "3000" {
+		t.Errorf("times of the copies: %q", s.Read)
 	}
 	if s.Read["/full/sub/file"] != "copied" || !strings.Contains(s.Wrote["/full/new"], "read-only") || s.Wrote["/old/x"] != "ok" {
 		t.Errorf("read %q, wrote %q %q", s.Read["/full/sub/file"], s.Wrote["/full/new"], s.Wrote["/old/x"])
@@ -445,6 +451,20 @@ func TestMountsDoNotLeak(t *testing.T) {
 			if err := unix.Mount("", shared, "", unix.MS_SHARED, ""); err != nil {
 				return err
 			}
+			// A mount of the host on another shared mount, which must not go when the container lets go of it.
+			other := t.TempDir()
+			if err := unix.Mount("tmpfs", other, "tmpfs", 0, ""); err != nil {
+				return err
+			}
+			if err := unix.Mount("", other, "", unix.MS_SHARED, ""); err != nil {
+				return err
+			}
+			if err := os.Mkdir(other+"/stays", 0o755); err != nil {
+				return err
+			}
+			if err := unix.Mount("tmpfs", other+"/stays", "tmpfs", 0, ""); err != nil {
+				return err
+			}
 			j := inside(t, head, []step.Step{tmpfs("/leak")})
 			j.clone = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID
 			j.start()
@@ -452,6 +472,9 @@ func TestMountsDoNotLeak(t *testing.T) {
 			b, err := os.ReadFile("/proc/thread-self/mountinfo")
 			if strings.Contains(string(b), "/leak") || strings.Contains(string(b), rootfs) {
 				t.Errorf("propagation %#x: the host sees %s", flags, b)
+			}
+			if !strings.Contains(string(b), other+"/stays") {
+				t.Errorf("propagation %#x: a mount of the host is gone", flags)
 			}
 			return err
 		})

@@ -23,7 +23,8 @@ func TestSysctlGoesToTheTrueProcfs(t *testing.T) {
 	guard := bindStep(trap, "/proc/sys", 0)
 	guard.Opts = step.MountProcGuard
 	j := &job{t: t, clone: testClone, steps: join(head, []step.Step{guard,
-		&step.Sysctl{Place: step.At("linux.sysctl"), Key: "net/ipv4/ip_forward", Value: "1"}, &step.PivotRoot{},
+		&step.PivotRoot{}, // from here on /proc is the container's
+		&step.Sysctl{Place: step.At("linux.sysctl"), Key: "net/ipv4/ip_forward", Value: "1"},
 		&step.Sysctl{Key: "kernel/domainname", Value: "two"}}, ending("read=/proc/sys/net/ipv4/ip_forward"))}
 	j.start()
 	s, _ := j.finish()

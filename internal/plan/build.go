@@ -15,6 +15,7 @@ const (
 	BarrierMade    = "cgroup made" // the cgroup's directories can be mounted
 	BarrierCgroup  = "cgroup"      // the init is in its cgroup: the cgroup namespace can be made
 	BarrierHooks   = "hooks"       // mounts are done: prestart and createRuntime hooks run
+	BarrierLimits  = "limits"      // the init still has the ids of the caller
 	BarrierCreated = "created"     // all is done but start; for exec: but execve
 )
 
@@ -28,10 +29,11 @@ type builder struct {
 
 	user    userNS
 	spawn   *step.Spawn
-	late    bool // the init joins what is charged to it at the end
-	joined  bool // the host has joined the init to all its cgroups
-	met     bool // and the init has waited for that
-	devBind bool // /dev is the bundle's: no default nodes are made in it
+	late    bool        // the init joins what is charged to it at the end
+	joined  bool        // the host has joined the init to all its cgroups
+	met     bool        // and the init has waited for that
+	atEnd   []step.Step // what follows the last mount
+	devBind bool        // /dev is the bundle's: no default nodes are made in it
 }
 
 // Build plans the creation of a container. The spec must have passed spec.Validate; an error means

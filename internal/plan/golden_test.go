@@ -39,7 +39,9 @@ func v2Facts() *plan.Facts {
 	return f
 }
 
-func hostFacts() *plan.Facts { return &plan.Facts{Privileged: true, LastCap: 40, Kcore: true} }
+func hostFacts() *plan.Facts {
+	return &plan.Facts{Privileged: true, Resource: true, LastCap: 40, Kcore: true}
+}
 
 func rootlessFacts() *plan.Facts {
 	f := v2Facts()
@@ -56,9 +58,11 @@ type goldenCase struct {
 	edit  func(s *specs.Spec, f *plan.Facts, o *plan.Options)
 }
 
-func sample() *specs.Spec         { return spec.Sample(spec.SampleOptions{CgroupV2: true}) }
-func sampleV1() *specs.Spec       { return spec.Sample(spec.SampleOptions{}) }
-func sampleRootless() *specs.Spec { return spec.Sample(spec.SampleOptions{Rootless: true, CgroupV2: true, UID: 1000, GID: 1000}) }
+func sample() *specs.Spec   { return spec.Sample(spec.SampleOptions{CgroupV2: true}) }
+func sampleV1() *specs.Spec { return spec.Sample(spec.SampleOptions{}) }
+func sampleRootless() *specs.Spec {
+	return spec.Sample(spec.SampleOptions{Rootless: true, CgroupV2: true, UID: 1000, GID: 1000})
+}
 
 func options() *plan.Options {
 	return &plan.Options{ID: "box", Bundle: "/b", Rootfs: "/b/rootfs", CgroupPath: "/box"}

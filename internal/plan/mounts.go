@@ -54,6 +54,7 @@ func (b *builder) rootfs() error {
 			return err
 		}
 	}
+	b.init(b.atEnd...)
 	b.notifyMount()
 	b.devices()
 	b.console()
@@ -111,8 +112,17 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 		return err
 	}
 	b.label(s)
+	if s.Type == step.MountFS && s.FSType == "tmpfs" && s.Set&unix.MS_RDONLY != 0 {
+		b.readonlyLater(s)
+	}
 	b.init(b.withFallback(s)...)
 	return nil
+}
+
+// readonlyLater leaves a tmpfs writable until every mount point inside it has been made.
+func (b *builder) readonlyLater(s *step.Mount) {
+	b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set, Clear: s.Clear})
+	s.Set &^= unix.MS_RDONLY
 }
 
 func (b *builder) mountStep(at string, m *specs.Mount, opts *spec.MountOptions) *step.Mount {
@@ -130,16 +140,21 @@ func (b *builder) mountStep(at string, m *specs.Mount, opts *spec.MountOptions) 
 		s.Propagation = append(s.Propagation, uint32(p))
 	}
 	switch {
+	case opts.Remount():
+		s.Type, s.FSType = step.MountRemount, ""
+		s.Set |= opts.Flags & unix.MS_BIND
 	case opts.Bind():
 		s.Type, s.FSType = step.MountBind, ""
-	case opts.Remount():
+	case m.Type == "": // nothing but a propagation for what is mounted there
 		s.Type = step.MountRemount
+		s.Set |= unix.MS_BIND
 	}
 	set := func(bit uint64, on bool) {
 		if on {
 			s.Opts |= bit
 		}
 	}
+	set(step.MountKeepFlags, opts.Bind() && b.user.any())
 	set(step.MountRecursive, opts.RBind())
 	set(step.MountCopyUp, opts.TmpCopyUp && m.Type == "tmpfs")
 	set(step.MountCopySymlink, opts.CopySymlink)

@@ -83,7 +83,9 @@ type Facts struct {
 	// Privileged: the caller has CAP_SYS_ADMIN over its own mount namespace.
 	Privileged bool
 	// InUserNS: the caller is not in the host's first user namespace.
-	InUserNS   bool
+	InUserNS bool
+	// Resource: the caller has CAP_SYS_RESOURCE, so that prlimit(2) reaches processes of any user.
+	Resource   bool
 	EUID, EGID uint32
 	LastCap    uint32 // highest capability number of the kernel
 	AppArmor   bool   // the LSM is on

@@ -28,6 +28,9 @@ func (b *builder) process(p *specs.Process, create bool) error {
 	b.init(&step.BoundingCaps{Keep: caps.bounding, Place: step.At("process.capabilities.bounding")})
 	cwd := p.Cwd
 	b.init(&step.Chdir{Dir: cwd, Create: create, Retry: true, Place: step.At("process.cwd")})
+	if !b.f.Resource && !b.user.any() && len(p.Rlimits) > 0 {
+		b.meet(BarrierLimits, rlimitSteps(p)...)
+	}
 	if err := b.identity(p); err != nil {
 		return err
 	}
@@ -44,7 +47,7 @@ func (b *builder) process(p *specs.Process, create bool) error {
 	b.init(&early)
 	env := environment(p.Env, b.listenEnv()...)
 	b.init(&step.FindExec{Name: p.Args[0], Path: lookup(env, "PATH"), Place: step.At("process.args[0]")})
-	b.rlimits(p, create)
+	b.lastBarrier(p, create)
 	if create {
 		b.init(&step.WaitStart{Listener: b.fd(FDSource{Kind: FDListener})})
 		if h := b.s.Hooks; h != nil {
@@ -75,6 +78,9 @@ func (b *builder) labels(p *specs.Process) {
 
 // perThread are the settings of scheduling and memory.
 func (b *builder) perThread(p *specs.Process, create bool) error {
+	if create || p.ExecCPUAffinity == nil {
+		b.init(&step.Affinity{}) // the runtime's own must not leak in
+	}
 	if s := p.Scheduler; s != nil {
 		if err := b.scheduler(s); err != nil {
 			return err
@@ -155,7 +161,8 @@ func maskBytes(list []spec.Range) []byte {
 // identity plans the User step. Groups cannot be changed where setgroups(2) is denied.
 func (b *builder) identity(p *specs.Process) error {
 	u := &step.User{UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids, SetGroups: true,
-		Umask: 0o022, ChownStdio: !p.Terminal, Place: step.At("process.user")}
+		Umask: 0o022, ChownStdio: !p.Terminal, GroupsDenied: b.user.joined && len(p.User.AdditionalGids) == 0,
+		Place: step.At("process.user")}
 	if p.User.Umask != nil {
 		u.Umask = *p.User.Umask
 	}
@@ -183,23 +190,40 @@ func (b *builder) identity(p *specs.Process) error {
 	return nil
 }
 
-// rlimits come at the last barrier: Go raises RLIMIT_NOFILE of the init when it starts, and limits may
-// be too small for the init itself. What charges the init for its memory comes then too.
-func (b *builder) rlimits(p *specs.Process, create bool) {
+// lastBarrier: limits come here, as they may be too small for the init itself, and what charges the init
+// for its memory. (Without CAP_SYS_RESOURCE they come before the init changes its ids: prlimit(2) asks
+// for the same ids then.)
+func (b *builder) lastBarrier(p *specs.Process, create bool) {
 	var steps []step.Step
 	if !b.joined {
 		steps = append(steps, &step.CgroupJoin{Phase: step.JoinLate, Sub: b.o.CgroupSub})
 		b.joined = true
 	}
-	if p.OOMScoreAdj != nil && create {
-		steps = append(steps, &step.OOMScore{Value: int64(*p.OOMScoreAdj), Place: step.At("process.oomScoreAdj")})
+	if adj := b.oomScore(p, create); adj != nil {
+		steps = append(steps, &step.OOMScore{Value: int64(*adj), Place: step.At("process.oomScoreAdj")})
 	}
-	for i, r := range p.Rlimits {
-		n, _ := spec.RlimitResource(r.Type)
-		steps = append(steps, &step.Rlimit{Name: r.Type, Resource: uint32(n), Soft: r.Soft, Hard: r.Hard,
-			Place: step.At(fmt.Sprintf("process.rlimits[%d]", i))})
+	if b.f.Resource || b.user.any() {
+		steps = append(steps, rlimitSteps(p)...)
 	}
 	b.meet(BarrierCreated, steps...)
+}
+
+// oomScore of an exec is the container's, whatever the process asks for.
+func (b *builder) oomScore(p *specs.Process, create bool) *int {
+	if !create && b.s.Process != nil {
+		return b.s.Process.OOMScoreAdj
+	}
+	return p.OOMScoreAdj
+}
+
+func rlimitSteps(p *specs.Process) []step.Step {
+	steps := make([]step.Step, len(p.Rlimits))
+	for i, r := range p.Rlimits {
+		n, _ := spec.RlimitResource(r.Type)
+		steps[i] = &step.Rlimit{Name: r.Type, Resource: uint32(n), Soft: r.Soft, Hard: r.Hard,
+			Place: step.At(fmt.Sprintf("process.rlimits[%d]", i))}
+	}
+	return steps
 }
 
 // placeFDs puts what the caller passes on behind the standard descriptors.

@@ -70,14 +70,19 @@ func onlyAttrs(set, clear uint64) sys.MountAttr {
 }
 
 // setAttrs applies the options of a bind mount to its top mount. In a user namespace the source's own
-// attributes are locked: then those are kept, unless the container asked to clear one.
-func setAttrs(fd int, set, clear uint64) error {
+// attributes are locked: then those are kept, unless the container asked to clear one. keep treats a tree
+// that the host has cloned for a user namespace alike, where the kernel has locked nothing yet.
+func setAttrs(fd int, set, clear uint64, keep bool) error {
 	const binding = syscall.MS_BIND | syscall.MS_REC | syscall.MS_REMOUNT
 	if set&^binding == 0 && clear == 0 {
 		return nil
 	}
 	attr := askAttrs(set, clear)
-	if set&syscall.MS_REMOUNT == 0 {
+	if keep {
+		if names, err := locked(fd, clear); err != nil || names != "" {
+			return lockedError(names, err)
+		}
+	} else if set&syscall.MS_REMOUNT == 0 {
 		attr = onlyAttrs(set, clear)
 	}
 	err := sys.MountSetattr(fd, false, attr)
@@ -87,16 +92,26 @@ func setAttrs(fd int, set, clear uint64) error {
 	if err = sys.MountSetattr(fd, false, askAttrs(set, clear)); sys.ErrnoOf(err) != syscall.EPERM {
 		return err
 	}
-	return lockedError(fd, set, clear)
+	names, err := locked(fd, clear)
+	if names == "" && (set|clear)&(atimeFlags|syscall.MS_NODIRATIME) != 0 {
+		names = ": access time flags must match the source's"
+	}
+	return lockedError(names, err)
 }
 
-// lockedError says which locked flags stand in the way.
-func lockedError(fd int, set, clear uint64) error {
-	var st syscall.Statfs_t
-	if err := sys.Fstatfs(fd, &st); err != nil {
+func lockedError(names string, err error) error {
+	if err != nil {
 		return err
 	}
-	names := ""
+	return &sys.Error{Op: "mount_setattr", Errno: syscall.EPERM, Note: "cannot clear locked flags" + names}
+}
+
+// locked names the flags of a mount that clear asks to clear.
+func locked(fd int, clear uint64) (names string, err error) {
+	var st syscall.Statfs_t
+	if err := sys.Fstatfs(fd, &st); err != nil {
+		return "", err
+	}
 	for _, p := range [...]struct {
 		ms   uint64
 		st   int64
@@ -112,10 +127,7 @@ func lockedError(fd int, set, clear uint64) error {
 			names += " " + p.name
 		}
 	}
-	if names == "" && (set|clear)&(atimeFlags|syscall.MS_NODIRATIME) != 0 {
-		names = ": access time flags must match the source's"
-	}
-	return &sys.Error{Op: "mount_setattr", Errno: syscall.EPERM, Note: "cannot clear locked flags" + names}
+	return names, nil
 }
 
 // propagate sets each propagation of list on the mount in turn. mount_setattr takes one at a time.

@@ -28,7 +28,16 @@ func (r *Root) bind(m *step.Mount, treeFD, idmap int) error {
 		return err
 	}
 	defer target.Close()
-	if err := setAttrs(src.Int(), m.Set, m.Clear); err != nil {
+	if st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		var at syscall.Stat_t
+		if err := sys.Fstat(target.Int(), &at); err != nil {
+			return err
+		}
+		if at.Mode&syscall.S_IFMT != syscall.S_IFDIR { // the kernel's answer would be EINVAL
+			return &sys.Error{Op: "mount a directory on", Object: m.Target, Errno: syscall.ENOTDIR}
+		}
+	}
+	if err := setAttrs(src.Int(), m.Set, m.Clear, m.Opts&step.MountKeepFlags != 0); err != nil {
 		return err
 	}
 	return r.settle(m, tree{fd: src}, target, idmap)
@@ -93,7 +102,7 @@ func (r *Root) remount(m *step.Mount) error {
 	}
 	defer target.Close()
 	if m.Set&syscall.MS_BIND != 0 {
-		err = setAttrs(target.Int(), m.Set|syscall.MS_REMOUNT, m.Clear)
+		err = setAttrs(target.Int(), m.Set|syscall.MS_REMOUNT, m.Clear, false)
 	} else {
 		err = sys.Mount("", fdPath(target), "", m.Set|syscall.MS_REMOUNT, joined(m.Data))
 		if err != nil {

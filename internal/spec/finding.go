@@ -58,7 +58,7 @@ func clip(value string) string {
 // definition; the order is the same on each run.
 type Findings []Finding
 
-// Err joins all findings of SeverityError into one error, one line each. It is
+// Err joins all findings of SeverityError into one error, joined by semicolons. It is
 // nil if there are none.
 func (fs Findings) Err() error {
 	var lines []string
@@ -70,7 +70,7 @@ func (fs Findings) Err() error {
 	if lines == nil {
 		return nil
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	return errors.New(strings.Join(lines, "; "))
 }
 
 // Warnings renders the findings of SeverityWarning, one string each.

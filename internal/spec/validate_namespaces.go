@@ -42,9 +42,9 @@ func (c *checker) userMappings(at *node, s *specs.Spec) {
 	case user.Path != "":
 	case !mapped && c.opts.Rootless:
 	case len(l.UIDMappings) == 0:
-		c.fail(at.field("uidMappings"), "", "a new user namespace needs them")
+		c.fail(at.field("uidMappings"), "", "a new user namespace needs id mappings")
 	case len(l.GIDMappings) == 0:
-		c.fail(at.field("gidMappings"), "", "a new user namespace needs them")
+		c.fail(at.field("gidMappings"), "", "a new user namespace needs id mappings")
 	}
 }
 

@@ -184,8 +184,8 @@ func TestValidateExec(t *testing.T) {
 	userns(s)
 	p := &specs.Process{Cwd: "rel", User: specs.User{UID: 70}}
 	err := ValidateProcess(p, s, Options{}).Err()
-	want := "process.args: args must not be empty\n" +
-		"process.cwd \"rel\": Cwd must be an absolute path\n" +
+	want := "process.args: args must not be empty; " +
+		"process.cwd \"rel\": Cwd must be an absolute path; " +
 		"process.user.uid: cannot setuid to unmapped uid 70 in user namespace"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)

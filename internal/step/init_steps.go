@@ -142,11 +142,13 @@ type BoundingCaps struct {
 // the user first when ChownStdio is set.
 type User struct {
 	Place
-	UID, GID   uint32
-	Groups     []uint32
-	SetGroups  bool
-	Umask      uint32
-	ChownStdio bool
+	UID, GID  uint32
+	Groups    []uint32
+	SetGroups bool
+	// GroupsDenied: a setgroups that the user namespace denies (proc_pid_setgroups(5)) is no error.
+	GroupsDenied bool
+	Umask        uint32
+	ChownStdio   bool
 }
 
 // Caps sets the thread's capability sets, then the ambient ones. An ambient capability that the

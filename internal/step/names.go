@@ -119,6 +119,8 @@ func optName(bit uint64) string {
 		return "under-proc"
 	case MountSourceProc:
 		return "source-procfs"
+	case MountKeepFlags:
+		return "keep-flags"
 	case MountOptional:
 		return "optional"
 	}

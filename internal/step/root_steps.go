@@ -38,6 +38,7 @@ const (
 	MountNoSymlinks                      // Target must be a real directory, with no link anywhere (/proc, /sys)
 	MountProcGuard                       // Target lies under /proc: it may be mounted on only when the plan says so
 	MountSourceProc                      // bind: the source must be a procfs
+	MountKeepFlags                       // bind: the source's nosuid, nodev, noexec, ro stay, as in a user namespace
 	MountOptional                        // a missing source or target is no error
 )
 

@@ -157,6 +157,7 @@ func (u *User) walk(w walker) {
 	w.u32("gid", &u.GID)
 	w.u32s("groups", &u.Groups)
 	w.flag("setGroups", &u.SetGroups)
+	w.flag("groupsDenied", &u.GroupsDenied)
 	w.u32("umask", &u.Umask)
 	w.flag("chownStdio", &u.ChownStdio)
 }

@@ -17,16 +17,18 @@ const (
 type pump struct {
 	from, to int
 	drain    bool
+	atEnd    func(partial bool) // called at the source's end of file; partial: it ended within a line
+	partial  bool
 	wake     int // eventfd: stop
 	done     chan struct{}
 }
 
-func startPump(from, to int, drain bool) (*pump, error) {
+func startPump(from, to int, drain bool, atEnd func(partial bool)) (*pump, error) {
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	p := &pump{from: from, to: to, drain: drain, wake: wake, done: make(chan struct{})}
+	p := &pump{from: from, to: to, drain: drain, atEnd: atEnd, wake: wake, done: make(chan struct{})}
 	go p.run()
 	return p, nil
 }
@@ -100,8 +102,12 @@ func (p *pump) copyOnce(buf []byte) bool {
 		return true
 	}
 	if err != nil || n <= 0 {
+		if err == nil && p.atEnd != nil {
+			p.atEnd(p.partial)
+		}
 		return false
 	}
+	p.partial = buf[n-1] != '\n'
 	for b := buf[:n]; len(b) > 0; {
 		n, err := unix.Write(p.to, b)
 		switch {

@@ -105,11 +105,25 @@ func (c *Console) attach(in, out int) error {
 		return fmt.Errorf("console: set O_NONBLOCK: %w", err)
 	}
 	var err error
-	if c.out, err = startPump(c.fd, out, drainSource); err != nil {
+	if c.out, err = startPump(c.fd, out, drainSource, nil); err != nil {
 		return err
 	}
-	c.in, err = startPump(in, c.fd, dropSource)
+	c.in, err = startPump(in, c.fd, dropSource, c.sendEOF)
 	return err
+}
+
+// sendEOF types the end-of-file key when the input, a file or a pipe, has come to its end; twice after
+// half a line, which the first only completes. A program that has asked for single keys gets none.
+func (c *Console) sendEOF(partial bool) {
+	t, err := unix.IoctlGetTermios(c.fd, unix.TCGETS)
+	if err != nil || t.Lflag&unix.ICANON == 0 {
+		return
+	}
+	key := []byte{t.Cc[unix.VEOF]}
+	if partial {
+		key = append(key, key[0])
+	}
+	unix.Write(c.fd, key)
 }
 
 // Resize gives the container's terminal the size of the user's; the kernel sends SIGWINCH there.

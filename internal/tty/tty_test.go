@@ -174,6 +174,42 @@ func TestCloseWithFullInput(t *testing.T) {
 	w.Close()
 }
 
+// A program that reads lines sees the end of an input that is no terminal.
+func TestEndOfInput(t *testing.T) {
+	t.Parallel()
+	for _, input := range []string{"", "a\nb\n", "a\nb"} {
+		master, slave := pty(t)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := attach(master, -1, int(r.Fd()), int(null.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.WriteString(input)
+		w.Close()
+		var got []byte
+		for buf := make([]byte, 64); ; {
+			n, err := slave.Read(buf)
+			got = append(got, buf[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		if string(got) != input {
+			t.Errorf("%q arrived as %q", input, got)
+		}
+		c.Close()
+		r.Close()
+		null.Close()
+	}
+}
+
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "forward" {
 		forwardMain()
