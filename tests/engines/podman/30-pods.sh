@@ -25,7 +25,7 @@ pod_pid() {
 	bg c1 --pod p1 box sleep 3210
 	bg c2 --pod p1 "${forever[@]}"
 	eq "$(ns "$(pid c1)" pid)" "$(ns "$(pid c2)" pid)"
-	podman exec c2 pgrep -f 'sleep 3210'
+	has "$(podman exec c2 ps)" 'sleep 3210'
 	podman pod rm -f -t 0 p1
 }
 
@@ -114,8 +114,9 @@ buildah_run() {
 it 'an ordinary user: run, exec, build' rootless core
 rootless() {
 	rootless_home
-	local r=(setpriv --reuid 1234 --regid 1234 --clear-groups env -i HOME=/tmp/rootless XDG_RUNTIME_DIR=/tmp/rootless/run PODMAN_IGNORE_CGROUPSV1_WARNING=1 PATH="$PATH" podman)
-	trap '"${r[@]}" rm -af -t 0; "${r[@]}" system migrate; umount /tmp/rootless' EXIT
+	# Not local: the trap outlives the function.
+	r=(setpriv --reuid 1234 --regid 1234 --clear-groups env -i HOME=/tmp/rootless XDG_RUNTIME_DIR=/tmp/rootless/run PODMAN_IGNORE_CGROUPSV1_WARNING=1 PATH="$PATH" podman)
+	trap '"${r[@]}" rm -af -t 0; "${r[@]}" system migrate; umount -l /tmp/rootless' EXIT
 	cd /tmp/rootless
 	"${r[@]}" load -q -i /tmp/box.tar
 	eq "$("${r[@]}" run --rm --network none box id -u)" 0

@@ -10,6 +10,7 @@ configure() {
 		events_logger = "file"
 		runtime = "$RT"
 		runtime_supports_json = ["$RT"]
+		runtime_supports_nocgroups = ["crun", "tare"]
 		[engine.runtimes]
 		$RT = ["$RT_PATH"]
 		[containers]
