@@ -21,7 +21,7 @@ export CGO_CFLAGS = -Os
 
 # netgo, osusergo: no libc resolver, nothing in a static binary that wants
 # shared libraries after all.
-TAGS := netgo,osusergo
+TAGS := netgo,osusergo,urfave_cli_no_template
 LDFLAGS = -s -w -buildid= -linkmode external -extldflags "-static -Wl,--build-id=none" \
 	-X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILDFLAGS = -trimpath -buildvcs=false -tags $(TAGS)

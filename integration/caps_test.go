@@ -99,7 +99,7 @@ func TestAmbientWithoutInheritableIsWarnedOfAndLeftOut(t *testing.T) {
 func TestUnknownCapabilityIsIgnoredWithAWarning(t *testing.T) {
 	b := newBundle(t, addCaps("CAP_TEA"), prog("facts"))
 	log := b.dir + "/log"
-	b.global = []string{"--log", log, "--log-level", "warning"}
+	b.global = warningsTo(log)
 	wantCaps(t, b.facts(), "bounding", dockerCaps...)
 	if !holds(log, "CAP_TEA") || !holds(log, "level=warning") {
 		t.Error("no warning in the log")

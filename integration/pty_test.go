@@ -21,7 +21,6 @@ type pty struct {
 	slave  *os.File // nil for the terminal of a container
 	mu     sync.Mutex
 	seen   bytes.Buffer
-	ended  chan struct{}
 }
 
 // newPTY opens a terminal on the host.
@@ -44,10 +43,9 @@ func newPTY(t *testing.T, rows, cols uint16) *pty {
 // watchPTY collects what a master says.
 func watchPTY(t *testing.T, master *os.File) *pty {
 	t.Helper()
-	p := &pty{master: master, ended: make(chan struct{})}
+	p := &pty{master: master}
 	t.Cleanup(func() { master.Close() })
 	go func() {
-		defer close(p.ended)
 		buf := make([]byte, 4096)
 		for {
 			n, err := master.Read(buf)
@@ -85,16 +83,6 @@ func (p *pty) waitText(t *testing.T, text string) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %q, got %q", text, p.text())
 		}
-	}
-}
-
-// waitEnd waits until the last slave is closed.
-func (p *pty) waitEnd(t *testing.T) {
-	t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(deadline / 2):
-		t.Fatalf("terminal stays open after %q", p.text())
 	}
 }
 

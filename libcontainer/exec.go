@@ -49,16 +49,15 @@ func (p *Process) Close() error { return p.pidfd.Close() }
 
 // execution is an exec under way.
 type execution struct {
-	c       *Container
-	o       *ExecOptions
-	l       *loaded
-	init    int // pidfd of the container's init
-	spec    *specs.Spec
-	plan    *plan.Plan
-	joinTo  cgroups.Manager
-	undo    undo
-	driver  *driver
-	pidFile bool
+	c      *Container
+	o      *ExecOptions
+	l      *loaded
+	init   int // pidfd of the container's init
+	spec   *specs.Spec
+	plan   *plan.Plan
+	joinTo cgroups.Manager
+	undo   undo
+	driver *driver
 }
 
 // PlanExec says what Exec would do. It changes nothing.

@@ -196,6 +196,11 @@ static __attribute__((constructor)) void enter(int argc, char **argv)
 		tare_nofile[1] = rl.rlim_max;
 	}
 	tare_is_init = 1;
+	/*
+	 * What the caller of the runtime has left open would be reachable as /proc/self/fd/N by a hostile
+	 * process.args[0] (CVE-2024-21626). Now is the time: Go may open descriptors of its own later.
+	 */
+	syscall(SYS_close_range, DOOR_SOCKET + 1, ~0U, 0);
 	if (!strcmp(argv[1], DOOR_MODE))
 		door();
 }

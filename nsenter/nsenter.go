@@ -20,6 +20,13 @@ import (
 // The only init function of the project: packages that wake after this one would cost each container
 // its start.
 func init() {
+	if early {
+		dispatch()
+	}
+}
+
+// dispatch carries out the plan in an init stage.
+func dispatch() {
 	if C.tare_is_init != 0 {
 		initstage.Main(step.SocketFD, [2]uint64{uint64(C.tare_nofile[0]), uint64(C.tare_nofile[1])})
 	}

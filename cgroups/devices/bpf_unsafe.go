@@ -3,10 +3,13 @@ package devices
 import (
 	"fmt"
 	"runtime"
+	"structs"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+//lint:file-ignore U1000 the layouts are the kernel's
 
 // programName marks programs as this package's, so that a later process finds
 // the one to replace.
@@ -15,6 +18,7 @@ const programName = "tare_devices"
 // Attributes of bpf(2), as linux/bpf.h lays them out.
 type (
 	progLoad struct {
+		_                           structs.HostLayout
 		progType, insnCnt           uint32
 		insns, license              uint64
 		logLevel, logSize           uint32
@@ -24,23 +28,28 @@ type (
 		ifindex, expectedAttachType uint32
 	}
 	progAttach struct {
+		_                                        structs.HostLayout
 		target, prog, attachType, flags, replace uint32
 	}
 	progQuery struct {
+		_                                           structs.HostLayout
 		target, attachType, queryFlags, attachFlags uint32
 		progIDs                                     uint64
 		progCnt, _                                  uint32
 		attachFlagsPtr                              uint64
 	}
 	objByID struct {
+		_                   structs.HostLayout
 		id, next, openFlags uint32
 	}
 	objInfo struct {
+		_       structs.HostLayout
 		fd, len uint32
 		info    uint64
 	}
 	// progInfo is the beginning of struct bpf_prog_info.
 	progInfo struct {
+		_                       structs.HostLayout
 		progType, id            uint32
 		tag                     [8]byte
 		jitedLen, xlatedLen     uint32

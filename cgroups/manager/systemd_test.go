@@ -120,6 +120,9 @@ func TestSystemdForgetsFailedUnit(t *testing.T) {
 		if err := m.Create(t.Context(), cgroups.CreateOptions{PID: again.Process.Pid}); err != nil {
 			t.Fatal(err)
 		}
+		if err := m.Join(again.Process.Pid, cgroups.All); err != nil {
+			t.Fatal(err)
+		}
 		if pids, err := m.Pids(true); err != nil || !slices.Equal(pids, []int{again.Process.Pid}) {
 			t.Errorf("%v, %v", pids, err)
 		}

@@ -308,7 +308,7 @@ func (m *Manager) preflight(r *specs.LinuxResources) error {
 	if m.mode == cgroups.V2 {
 		return v2.Preflight(m.dirs[""], r)
 	}
-	return nil
+	return v1.Preflight(r)
 }
 
 // SetDevices tells systemd and then the kernel.

@@ -29,9 +29,6 @@ func isCPUSet(r *specs.LinuxResources) bool {
 }
 
 func (m *Manager) setCPU(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
-	if err := cgroups.CheckBurst(r.CPU.Burst, r.CPU.Quota); err != nil {
-		return err
-	}
 	if err := m.setRealtime(w, d, r.CPU); err != nil {
 		return err
 	}
@@ -54,9 +51,6 @@ func setShares(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	}
 	if !set(c.Shares) {
 		return nil
-	}
-	if *c.Shares < minShares || *c.Shares > maxShares {
-		return fmt.Errorf(atCPU+"shares: %d is not within %d and %d", *c.Shares, minShares, maxShares)
 	}
 	if err := w.Write(dir, "cpu.shares", strconv.FormatUint(*c.Shares, 10)); err != nil {
 		return fmt.Errorf(atCPU+"shares: %w", err)
@@ -124,6 +118,9 @@ func (m *Manager) setRealtime(w *ctl.Journal, d *cgroups.Dir, c *specs.LinuxCPU)
 	}
 	if len(todo) == 0 {
 		return nil
+	}
+	if !ctl.Has(d.Path, todo[0].file) {
+		return fmt.Errorf("%s: this kernel has no real-time budgets of cgroups: %w", todo[0].at, cgroups.ErrNotSupported)
 	}
 	for _, h := range m.made {
 		if h.leaf != d.Path {

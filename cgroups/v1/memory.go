@@ -33,9 +33,6 @@ func value(v *int64) int64 {
 
 func (m *Manager) setMemory(w *ctl.Journal, d *cgroups.Dir, r *specs.LinuxResources) error {
 	mem := r.Memory
-	if mem.Swappiness != nil && *mem.Swappiness > 100 {
-		return fmt.Errorf(atMemory+"swappiness: %d is not within 0 and 100", *mem.Swappiness)
-	}
 	if mem.UseHierarchy != nil {
 		if err := w.Write(d.Path, "memory.use_hierarchy", flag(*mem.UseHierarchy)); err != nil {
 			return fmt.Errorf(atMemory+"useHierarchy: %w", err)
@@ -80,9 +77,6 @@ func setLimits(w *ctl.Journal, dir string, limit, swap int64) error {
 	optional := false
 	if limit == -1 && swap == 0 {
 		swap, optional = -1, true
-	}
-	if limit > 0 && swap > 0 && swap < limit {
-		return fmt.Errorf(atMemory+"swap: %d is below the memory limit %d that it includes", swap, limit)
 	}
 	if swap == 0 {
 		return setLimit(w, dir, limit)

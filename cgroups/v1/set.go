@@ -66,6 +66,9 @@ func (m *Manager) Change(_ context.Context, r *specs.LinuxResources) (warnings [
 }
 
 func (m *Manager) set(w *ctl.Journal, r *specs.LinuxResources) error {
+	if err := Preflight(r); err != nil {
+		return err
+	}
 	var beside []string
 	for _, s := range steps() {
 		if !s.isSet(r) {
@@ -84,6 +87,28 @@ func (m *Manager) set(w *ctl.Journal, r *specs.LinuxResources) error {
 		}
 	}
 	return m.setBeside(w, r, beside)
+}
+
+// Preflight returns the error that Set would return for reasons that can be
+// known before anything is written.
+func Preflight(r *specs.LinuxResources) error {
+	if c := r.CPU; c != nil {
+		if set(c.Shares) && (*c.Shares < minShares || *c.Shares > maxShares) {
+			return fmt.Errorf(atCPU+"shares: %d is not within %d and %d", *c.Shares, minShares, maxShares)
+		}
+		if err := cgroups.CheckBurst(c.Burst, c.Quota); err != nil {
+			return err
+		}
+	}
+	if m := r.Memory; m != nil {
+		if m.Swappiness != nil && *m.Swappiness > 100 {
+			return fmt.Errorf(atMemory+"swappiness: %d is not within 0 and 100", *m.Swappiness)
+		}
+		if limit, swap := value(m.Limit), value(m.Swap); limit > 0 && swap > 0 && swap < limit {
+			return fmt.Errorf(atMemory+"swap: %d is below the memory limit %d that it includes", swap, limit)
+		}
+	}
+	return nil
 }
 
 // setBeside applies on cgroup2 the controllers named and the unified values.

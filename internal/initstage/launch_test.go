@@ -29,10 +29,9 @@ type job struct {
 	files []*os.File // 0-2; default: null, pipe, stderr
 	raw   []byte     // sent instead of a plan
 
-	cmd    *os.Process
-	conn   *os.File
-	out    *os.File
-	errout *os.File
+	cmd  *os.Process
+	conn *os.File
+	out  *os.File
 }
 
 type message struct {

@@ -38,11 +38,9 @@ type lane struct {
 // RLIMIT_NOFILE that the process was started with, zero when that is not known.
 func Main(fd int, nofile [2]uint64) {
 	runtime.LockOSThread()
-	// What the caller of the runtime has left open must reach neither hook nor program (CVE-2024-21626).
-	// The Go runtime owns no descriptor while GOMAXPROCS is set in its environment.
-	if sys.CloseRange(uint(fd)+1, ^uint(0)>>32, 0) != nil {
-		closeOnExec(uint(fd) + 1)
-	}
+	// The door has closed what the caller of the runtime had left open, for what packages of the same
+	// program have opened since, the Go runtime's poller among them, it is enough that no child gets it.
+	closeOnExec(uint(fd) + 1)
 	l := &lane{conn: sys.Own(fd), nofile: nofile, cover: openCoverage()}
 	defer l.trap()
 	// The steps say exact modes, and a link named like a device must not be born with others.

@@ -11,6 +11,7 @@ import (
 
 	"tare/internal/initstage"
 	"tare/internal/step"
+	"tare/internal/sys"
 )
 
 // The test binary plays three parts: the tests themselves; the init stage, when it is started with
@@ -18,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Args[0] {
 	case step.InitName:
+		sys.CloseRange(step.SocketFD+1, ^uint(0)>>32, 0) // as the door does
 		var nofile [2]uint64
 		if s := os.Getenv("TEST_NOFILE"); s != "" {
 			soft, hard, _ := strings.Cut(s, ":")
@@ -55,7 +57,7 @@ type seen struct {
 	Wrote              map[string]string
 }
 
-type mountLine struct{ Root, Point, Opts, Prop, Type, Source, Super string }
+type mountLine struct{ Dev, Root, Point, Opts, Prop, Type, Source, Super string }
 
 type statLine struct {
 	Mode, UID, GID uint32
@@ -165,7 +167,7 @@ func parseMounts(text string) (list []mountLine) {
 		if len(f) < 9 {
 			continue
 		}
-		m := mountLine{Root: f[3], Point: f[4], Opts: f[5]}
+		m := mountLine{Dev: f[2], Root: f[3], Point: f[4], Opts: f[5]}
 		i := 6
 		for ; f[i] != "-"; i++ {
 			m.Prop += f[i] + " "

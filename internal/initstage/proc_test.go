@@ -126,6 +126,17 @@ func TestLockedFlags(t *testing.T) {
 				t.Errorf("%#x -%#x: got %s, want %s", c.set, c.clear, m.Opts, c.want)
 			}
 		}
+		// Without a user namespace nothing is locked, and a bind has just the flags that it names.
+		for set, want := range map[uint64]string{syscall.MS_RDONLY: "ro,noatime", syscall.MS_NOSUID | syscall.MS_RELATIME: "rw,nosuid,relatime",
+			0: "rw,nosuid,nodev,noatime"} {
+			_, head := bundle(t)
+			j := &job{t: t, clone: testClone, steps: join(head, []step.Step{bindStep(src, "/vol", set), &step.PivotRoot{}}, ending())}
+			j.start()
+			s, _ := j.finish()
+			if m, _ := s.mount("/vol"); m.Opts != want {
+				t.Errorf("%#x: got %s, want %s", set, m.Opts, want)
+			}
+		}
 		return nil
 	})
 	if err != nil {

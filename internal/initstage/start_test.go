@@ -98,6 +98,38 @@ func TestStartByTheSecondClient(t *testing.T) {
 	}
 }
 
+// From the moment of go nobody else can start it, also while a hook still runs.
+func TestNoSecondStart(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, path := waiting(t, append([]step.Step{hookStep(script(t, "echo x > "+fifo+"; cat "+fifo))}, plain()...))
+	s := dial(t, path)
+	sayGo(t, s)
+	if b, err := os.ReadFile(fifo); err != nil || string(b) != "x\n" { // the hook runs
+		t.Fatal(b, err)
+	}
+	s2, err := sys.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s2.Close()
+	if err := sys.ConnectUnix(s2.Int(), path); sys.ErrnoOf(err) != syscall.ECONNREFUSED {
+		t.Errorf("a second start is let in: %v", err)
+	}
+	if err := os.WriteFile(fifo, []byte("go on"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, ok := recv(t, s.Int()); !ok {
+			break
+		}
+	}
+	j.result()
+}
+
 func TestFailureAfterStartGoesToTheClient(t *testing.T) {
 	t.Parallel()
 	gone := filepath.Join(t.TempDir(), "prog")

@@ -1,0 +1,7 @@
+//go:build tarecover
+
+package main
+
+import "tare/nsenter"
+
+func init() { nsenter.Dispatch() }
