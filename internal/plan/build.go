@@ -32,7 +32,7 @@ type builder struct {
 	late    bool        // the init joins what is charged to it at the end
 	joined  bool        // the host has joined the init to all its cgroups
 	met     bool        // and the init has waited for that
-	atEnd   []step.Step // what follows the last mount
+	atEnd   []step.Step // what follows the last mount and device
 	live    bool        // the container runs: see BuildMounts
 	devBind bool        // /dev is the bundle's: no default nodes are made in it
 }

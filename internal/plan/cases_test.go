@@ -130,6 +130,13 @@ func processCases() []goldenCase {
 			s.Linux.RootfsPropagation = "shared"
 		}},
 		{name: "mounts-of-every-kind", facts: v2Facts, base: sample, edit: manyMounts},
+		{name: "read-only-dev", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			for i := range s.Mounts {
+				if s.Mounts[i].Destination == "/dev" {
+					s.Mounts[i].Options = append(s.Mounts[i].Options, "ro")
+				}
+			}
+		}},
 		{name: "many-mounts", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
 			for i := range 40 {
 				s.Mounts = append(s.Mounts, specs.Mount{Destination: fmt.Sprintf("/m/%d", i), Source: fmt.Sprintf("data/%d", i), Options: []string{"bind"}})

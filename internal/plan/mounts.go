@@ -54,10 +54,10 @@ func (b *builder) rootfs() error {
 			return err
 		}
 	}
-	b.init(b.atEnd...)
 	b.notifyMount()
 	b.devices()
 	b.console()
+	b.init(b.atEnd...)
 	if cgroupNS {
 		b.cgroupNamespace()
 	}
@@ -124,7 +124,7 @@ func (b *builder) mapped(at string, m *specs.Mount, opts *spec.MountOptions, s *
 	return err
 }
 
-// readonlyLater leaves a tmpfs writable until every mount point inside it has been made.
+// readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made.
 func (b *builder) readonlyLater(s *step.Mount) {
 	b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set, Clear: s.Clear})
 	s.Set &^= unix.MS_RDONLY

@@ -42,6 +42,12 @@ func TestDefaultRoot(t *testing.T) {
 	if os.Geteuid() != 0 && (root != "/x/tare" || !xdg) {
 		t.Errorf("user: %q, %v", root, xdg)
 	}
+	t.Setenv("USER", "")
+	if want, wantXDG := "/x/tare", true; os.Geteuid() != 0 || inUserNamespace() {
+		if root, xdg := DefaultRoot(); root != want || xdg != wantXDG {
+			t.Errorf("USER unset: %q, %v", root, xdg)
+		}
+	}
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	if root, xdg := DefaultRoot(); root != "/run/tare" || xdg {
 		t.Errorf("no XDG_RUNTIME_DIR: %q, %v", root, xdg)
@@ -280,10 +286,11 @@ func TestRace(t *testing.T) {
 				if _, err := d.Load(); err != nil {
 					t.Error(err)
 				}
+				// Once it is removed the next one may own it, before this goroutine goes on.
+				owners.Add(-1)
 				if err := d.Remove(); err != nil {
 					t.Error(err)
 				}
-				owners.Add(-1)
 				d.Close()
 			}
 		})

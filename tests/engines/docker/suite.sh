@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Docker: dockerd (with its own containerd and shim) whose default runtime is the one under test.
+
+PARENT=/engines
+
+# dockerd_start [FLAG...]: the daemon, answering.
+dockerd_start() {
+	DOCKER_BUILDKIT_RUNC_COMMAND=$RT_PATH dockerd --storage-driver overlay2 --cgroup-parent "$PARENT" \
+		--add-runtime "under-test=$RT_PATH" --default-runtime under-test --live-restore \
+		--experimental "$@" </dev/null >>/tmp/dockerd.log 2>&1 &
+	echo $! >/tmp/dockerd.pid
+	soon 60 docker version
+}
+
+up() {
+	# shellcheck source=tests/engines/image.sh
+	. /suite/image.sh
+	echo 'dockremap:x:990:990::/:/bin/false' >>/etc/passwd
+	echo 'dockremap:x:990:' >>/etc/group
+	echo 'dockremap:100000:65536' | tee -a /etc/subuid >>/etc/subgid
+		dockerd_start
+	image_archive /tmp/box.tar box:latest '["/bin/sh"]'
+	docker load -i /tmp/box.tar
+}
+
+# Whatever a case left is gone before the next one.
+reset() {
+	local all
+	all=$(docker ps -aq)
+	[[ -z $all ]] || docker rm -fv $all
+	docker volume prune -af
+	docker network prune -f
+}
+
+down() {
+	kill "$(cat /tmp/dockerd.pid)"
+	soon 20 test ! -e "/proc/$(cat /tmp/dockerd.pid)"
+}
+
+run() { docker run --rm "$@"; }
+# bg NAME [FLAG...]: a container that stays, of IMAGE box.
+bg() { local name=$1; shift; docker run -d --name "$name" "$@" >/dev/null; }
+forever=(box sh -c 'trap "exit 0" TERM; while :; do sleep 1; done')
+inspect() { docker inspect -f "$2" "$1"; }
+pid() { inspect "$1" '{{.State.Pid}}'; }
+status() { inspect "$1" '{{.State.Status}}'; }
+# Groups of containers; BuildKit keeps its parent.
+groups_left() { find /sys/fs/cgroup/*/"${PARENT#/}" -mindepth 1 -type d ! -path "*/buildkit" 2>/dev/null | head -n 30; }

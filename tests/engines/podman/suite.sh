@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Podman and buildah: conmon between them and the runtime.
+
+# In containers.conf this is the whole change for a user: runtime = "tare" and where it is.
+configure() {
+	mkdir -p /etc/containers
+	cat >/etc/containers/containers.conf <<-END
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+		runtime = "$RT"
+		runtime_supports_json = ["$RT"]
+		runtime_supports_nocgroups = ["crun", "tare"]
+		[engine.runtimes]
+		$RT = ["$RT_PATH"]
+		[containers]
+		log_driver = "k8s-file"
+		default_ulimits = ["nofile=1000:2000", "nproc=1000:2000"]
+	END
+	printf '[storage]\ndriver = "overlay"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n' >/etc/containers/storage.conf
+	printf '{"default": [{"type": "insecureAcceptAnything"}]}\n' >/etc/containers/policy.json
+	echo 'unqualified-search-registries = []' >/etc/containers/registries.conf
+}
+
+up() {
+	# shellcheck source=tests/engines/image.sh
+	. /suite/image.sh
+	configure
+	image_archive /tmp/box.tar localhost/box:latest '["/bin/sh"]'
+	podman load -i /tmp/box.tar
+	podman info
+}
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
+
+reset() {
+	podman pod rm -af -t 0
+	podman rm -af -t 0
+	podman volume prune -f
+	podman network prune -f
+}
+
+run() { podman run --rm "$@"; }
+bg() { local name=$1; shift; podman run -d --name "$name" "$@" >/dev/null; }
+forever=(box sh -c 'trap "exit 0" TERM; while :; do sleep 1; done')
+inspect() { podman inspect -f "$2" "$1"; }
+pid() { inspect "$1" '{{.State.Pid}}'; }
+status() { inspect "$1" '{{.State.Status}}'; }
+ns() { readlink "/proc/$1/ns/$2"; }

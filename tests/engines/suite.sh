@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# suite.sh NAME        run a suite, in the lab
+# suite.sh NAME CASE   run one case's function, started by the former
+# Environment: RT, RT_PATH, LAB_CGROUP, ONLY, CORE.
+set -uo pipefail
+export SUITE=$1
+# shellcheck source=tests/engines/lib.sh
+. /suite/lib.sh
+for f in /suite/"$SUITE"/*.sh; do
+	# shellcheck source=/dev/null
+	. "$f"
+done
+for f in up reset down; do declare -F "$f" >/dev/null || eval "$f() { :; }"; done
+
+if [[ $# -gt 1 ]]; then
+	set -e
+	exec 2>&1
+	exec {LOG_FD}>&1
+	"$2"
+	[[ ! -e $SKIP_FILE.failed ]]
+	exit
+fi
+
+results=/out/$RT-$SUITE.tsv
+logs=/out/$RT-$SUITE.logs
+mkdir -p "$logs"
+if [[ -z $ONLY ]]; then rm -rf "${logs:?}"/*; fi
+: >"$results.new"
+
+# line STATUS TITLE SECONDS REASON
+line() {
+	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$SUITE" "$2" "$3" "${4//$'\t'/ }" >>"$results.new"
+	printf '%-4s %s: %s (%ss)%s\n' "$1" "$SUITE" "$2" "$3" "${4:+ - $4}"
+}
+
+# one FUNCTION TITLE: in a process group of its own, with a deadline.
+one() {
+	local began=$SECONDS status=0 log=$logs/$1.log reason
+	export WORK=/tmp/case-$1 SKIP_FILE=/tmp/skip-$1
+	mkdir -p "$WORK"
+	(cd "$WORK" && timeout -k 5 "${CASE_TIMEOUT:-120}" "$BASH" /suite/suite.sh "$SUITE" "$1" </dev/null >"$log" 2>&1) || status=$?
+	case $status in
+	0) line pass "$2" $((SECONDS - began)) '' ; rm -f "$log" ;;
+	77) line skip "$2" $((SECONDS - began)) "$(cat "$SKIP_FILE")"; rm -f "$log" ;;
+	*)
+		[[ $status != 124 && $status != 137 ]] || echo "FAIL: cut off after ${CASE_TIMEOUT:-120} s" >>"$log"
+		reason=$(grep -a '^FAIL: ' "$log" | tail -n 1 | cut -c 7-300)
+		line fail "$2" $((SECONDS - began)) "${reason:-$(tail -n 1 "$log" | tr -d '\r' | cut -c -300)}"
+		failed=$((failed + 1))
+		;;
+	esac
+	reset >/dev/null 2>&1 || true
+	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
+}
+
+failed=0
+if up >"$logs/up.log" 2>&1; then
+	for c in "${CASES[@]}"; do
+		IFS=$'\t' read -r func title core <<<"$c"
+		[[ -z $CORE || $core = core ]] || continue
+		[[ -z $ONLY || $func =~ $ONLY ]] || continue
+		one "$func" "$title"
+	done
+	down >"$logs/down.log" 2>&1 || true
+else
+	tail -n 20 "$logs/up.log"
+	line fail 'the engine starts' 0 "$(tail -n 1 "$logs/up.log")"
+	failed=1
+fi
+if [[ -n $ONLY ]]; then rm -f "$results.new"; else mv "$results.new" "$results"; fi
+printf '%s on %s: %s failed\n' "$SUITE" "$RT" "$failed"
+[[ $failed = 0 ]]
