@@ -30,7 +30,9 @@ type driver struct {
 	joinTo cgroups.Manager // the manager that CgroupJoin uses: mgr, or a sub-cgroup's
 	res    *specs.LinuxResources
 	rdt    *specs.LinuxIntelRdt
-	undo   *undo
+	// annotations of the spec: some are for the cgroup manager
+	annotations map[string]string
+	undo        *undo
 	// hook runs a host hook; started is called once the process is there; ready when the init has
 	// arrived at the last barrier and waits.
 	hook func(ctx context.Context, h *step.HostHook) error
@@ -94,6 +96,8 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 		return d.spawn(ctx, s)
 	case *step.CgroupJoin:
 		return d.join(s)
+	case *step.CgroupDelegate:
+		return d.mgr.Config().Delegate(int(s.UID))
 	case *step.Await:
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
@@ -119,7 +123,7 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 }
 
 func (d *driver) createCgroup(ctx context.Context) error {
-	o := cgroups.CreateOptions{Resources: d.res}
+	o := cgroups.CreateOptions{Resources: d.res, Annotations: d.annotations, Description: "tare container " + d.id}
 	if d.child != nil {
 		o.PID = d.child.Pid
 	}
