@@ -178,6 +178,9 @@ func (c *creation) ready() error {
 	if err := c.dir.Save(c.record); err != nil {
 		return err
 	}
+	if c.o.PidfdSocket == "" {
+		c.o.PidfdSocket = c.spec.Annotations["run.oci.pidfd_receiver"]
+	}
 	return announce(&c.o.IO, child.Pid, child.Pidfd)
 }
 

@@ -213,6 +213,9 @@ func (b *builder) check() error {
 	if !b.makes(specs.MountNamespace) && !b.joins(specs.MountNamespace) {
 		return fmt.Errorf("linux.namespaces: a mount namespace is required")
 	}
+	if !b.f.Privileged && spec.Namespace(b.s, specs.UserNamespace) == nil {
+		return fmt.Errorf("linux.namespaces: without privilege a container needs a user namespace")
+	}
 	if len(b.linux.NetDevices) > 0 && !b.f.Privileged {
 		return fmt.Errorf("linux.netDevices: not possible without privilege")
 	}

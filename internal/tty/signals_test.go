@@ -44,6 +44,7 @@ func TestForward(t *testing.T) {
 	expect("terminated")
 	expect("ready")
 	expect("SIGUSR2")
+	expect("SIGTERM") // it came too late to interrupt
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGHUP, unix.SIGWINCH, unix.SIGUSR1, unix.SIGTSTP, unix.SIGCHLD, unix.SIGURG, unix.SIGQUIT, unix.SIGTERM} {
 		send(sig)
 		if sig != unix.SIGCHLD && sig != unix.SIGURG { // these must not come
