@@ -40,11 +40,11 @@ func TestForward(t *testing.T) {
 	}
 	expect("early")
 	send(unix.SIGUSR2)
-	send(unix.SIGTERM)
-	expect("terminated")
+	send(unix.SIGQUIT)
+	expect("quit")
 	expect("ready")
 	expect("SIGUSR2")
-	expect("SIGTERM") // it came too late to interrupt
+	expect("SIGQUIT") // it came too late to interrupt
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGHUP, unix.SIGWINCH, unix.SIGUSR1, unix.SIGTSTP, unix.SIGCHLD, unix.SIGURG, unix.SIGQUIT, unix.SIGTERM} {
 		send(sig)
 		if sig != unix.SIGCHLD && sig != unix.SIGURG { // these must not come
