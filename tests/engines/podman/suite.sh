@@ -10,7 +10,7 @@ configure() {
 		events_logger = "file"
 		runtime = "$RT"
 		runtime_supports_json = ["$RT"]
-		runtime_supports_nocgroups = ["crun", "tare"]
+		runtime_supports_nocgroup = ["crun", "tare"]
 		[engine.runtimes]
 		$RT = ["$RT_PATH"]
 		[containers]
