@@ -77,7 +77,7 @@ func TestRunReapsOrphansAsSubreaper(t *testing.T) {
 	b := newBundle(t, dropNS("pid"), sh("(sleep 1000 & echo $!) ; sleep 1000"))
 	b.write()
 	c := b.begin(b.cmd(b.line("run", nil)...))
-	waitFor(t, "the orphan", func() bool { return strings.Contains(c.text(), "\n") && len(b.pids()) == 2 })
+	waitFor(t, "the orphan", func() bool { return holds(c.outPath, "\n") && len(b.pids()) == 2 })
 	init := b.state().Pid
 	for _, pid := range b.pids() {
 		if ppid := procField(t, pid, "PPid"); pid != init && ppid != itoa(c.cmd.Process.Pid) {
@@ -92,7 +92,7 @@ func TestRunWithoutSubreaperLeavesOrphansToOthers(t *testing.T) {
 	b := newBundle(t, dropNS("pid"), sh("(sleep 1000 & echo $!) ; sleep 1000"))
 	b.write()
 	c := b.begin(b.cmd(b.line("run", []string{"--no-subreaper"})...))
-	waitFor(t, "the orphan", func() bool { return strings.Contains(c.text(), "\n") && len(b.pids()) == 2 })
+	waitFor(t, "the orphan", func() bool { return holds(c.outPath, "\n") && len(b.pids()) == 2 })
 	init := b.state().Pid
 	for _, pid := range b.pids() {
 		if ppid := procField(t, pid, "PPid"); pid != init && ppid == itoa(c.cmd.Process.Pid) {

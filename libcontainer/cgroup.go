@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,12 +13,13 @@ import (
 
 	"tare/cgroups"
 	"tare/cgroups/manager"
+	"tare/cgroups/systemd"
 	"tare/internal/plan"
 	"tare/internal/state"
 )
 
 // placeCgroup decides where the container's cgroup lies and who manages it.
-func (rt *Runtime) placeCgroup(p *prepared) (*plan.CgroupFacts, error) {
+func (rt *Runtime) placeCgroup(ctx context.Context, p *prepared) (*plan.CgroupFacts, error) {
 	layout, err := cgroups.Detect()
 	if err != nil {
 		return nil, err
@@ -28,7 +30,11 @@ func (rt *Runtime) placeCgroup(p *prepared) (*plan.CgroupFacts, error) {
 		f.Disabled = true
 		return f, hierarchies(f, layout.Config(cgroups.Path{Path: "/"}))
 	}
-	place, err := cgroups.Resolve(rt.cgroupRequest(p, &layout))
+	req, err := rt.cgroupRequest(ctx, p, &layout)
+	if err != nil {
+		return nil, err
+	}
+	place, err := cgroups.Resolve(req)
 	if err != nil {
 		return nil, err
 	}
@@ -45,21 +51,37 @@ func (rt *Runtime) placeCgroup(p *prepared) (*plan.CgroupFacts, error) {
 		}
 	}
 	p.cgroup = cfg
-	f.NeedsPID = cfg.Kind == cgroups.Systemd
+	mgr, err := manager.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	f.NeedsPID = mgr.NeedsPID()
 	f.Into = layout.Mode == cgroups.V2 && cfg.Kind == cgroups.Files
 	return f, hierarchies(f, cfg)
 }
 
-func (rt *Runtime) cgroupRequest(p *prepared, layout *cgroups.Layout) cgroups.Request {
-	r := cgroups.Request{ID: p.id, Mode: layout.Mode, Systemd: rt.cfg.Cgroups == Systemd,
-		User: rt.cfg.Cgroups == Systemd && os.Geteuid() != 0, Prefix: "tare"}
+func (rt *Runtime) cgroupRequest(ctx context.Context, p *prepared, layout *cgroups.Layout) (cgroups.Request, error) {
+	r := cgroups.Request{ID: p.id, Mode: layout.Mode, Systemd: rt.cfg.Cgroups == Systemd, Prefix: "tare"}
 	if p.spec.Linux != nil {
 		r.CgroupsPath = p.spec.Linux.CgroupsPath
 	}
 	if own, err := cgroups.Of(0); err == nil {
 		r.Own = cgroups.UnifiedPath(own)
 	}
-	return r
+	if !r.Systemd {
+		return r, nil
+	}
+	// On v2 a process in a unit's own cgroup keeps controllers from those below it.
+	r.Sub = p.spec.Annotations["run.oci.systemd.subgroup"]
+	if r.User = p.rootless; !r.User {
+		return r, nil
+	}
+	var err error
+	r.Bus, r.BusUID, err = systemd.UserBus(os.Getenv("DBUS_SESSION_BUS_ADDRESS"), os.Getenv("XDG_RUNTIME_DIR"), os.Geteuid())
+	if err == nil && r.Bus != "" {
+		r.Root, err = systemd.Root(ctx, cgroups.Unit{User: true, Bus: r.Bus, BusUID: r.BusUID})
+	}
+	return r, err
 }
 
 func hierarchies(f *plan.CgroupFacts, cfg cgroups.Config) error {

@@ -54,7 +54,7 @@ type creation struct {
 
 // Create makes a container from a bundle; its init waits for Start. When it fails, nothing is left.
 func (rt *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Container, error) {
-	p, err := rt.prepare(id, &o)
+	p, err := rt.prepare(ctx, id, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (c *creation) run(ctx context.Context) error {
 	c.driver = &driver{
 		rt: c.rt, id: c.id, io: &c.o.IO, plan: c.plan, exe: c.exe, fds: table.fds, mgr: c.mgr, joinTo: c.mgr, undo: &c.undo,
 		stdio: [3]*os.File{c.o.Stdin, c.o.Stdout, c.o.Stderr},
-		hook:  c.hook, started: c.started, ready: c.ready,
+		hook:  c.hook, started: c.started, ready: c.ready, annotations: c.spec.Annotations,
 	}
 	if l := c.spec.Linux; l != nil {
 		c.driver.res, c.driver.rdt = l.Resources, l.IntelRdt
@@ -177,6 +177,9 @@ func (c *creation) ready() error {
 	c.record.NetDevices = c.driver.netNames
 	if err := c.dir.Save(c.record); err != nil {
 		return err
+	}
+	if c.o.PidfdSocket == "" {
+		c.o.PidfdSocket = c.spec.Annotations["run.oci.pidfd_receiver"]
 	}
 	return announce(&c.o.IO, child.Pid, child.Pidfd)
 }

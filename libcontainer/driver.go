@@ -30,7 +30,9 @@ type driver struct {
 	joinTo cgroups.Manager // the manager that CgroupJoin uses: mgr, or a sub-cgroup's
 	res    *specs.LinuxResources
 	rdt    *specs.LinuxIntelRdt
-	undo   *undo
+	// annotations of the spec: some are for the cgroup manager
+	annotations map[string]string
+	undo        *undo
 	// hook runs a host hook; started is called once the process is there; ready when the init has
 	// arrived at the last barrier and waits.
 	hook func(ctx context.Context, h *step.HostHook) error
@@ -42,6 +44,7 @@ type driver struct {
 	child   *launch.Child
 	cgroup  *os.File // for CLONE_INTO_CGROUP
 	at      string   // the barrier at which the init was seen and waits
+	awaited int      // barriers at which it was
 	hooks   bool     // a hook has run
 	rdtMade *host.RdtGroup
 	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
@@ -93,11 +96,14 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 		return d.spawn(ctx, s)
 	case *step.CgroupJoin:
 		return d.join(s)
+	case *step.CgroupDelegate:
+		return d.mgr.Config().Delegate(int(s.UID))
 	case *step.Await:
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
 		}
 		d.at = s.Name
+		d.awaited++
 		return nil
 	case *step.Release:
 		return d.release(s)
@@ -117,7 +123,7 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 }
 
 func (d *driver) createCgroup(ctx context.Context) error {
-	o := cgroups.CreateOptions{Resources: d.res}
+	o := cgroups.CreateOptions{Resources: d.res, Annotations: d.annotations, Description: "tare container " + d.id}
 	if d.child != nil {
 		o.PID = d.child.Pid
 	}
@@ -154,11 +160,7 @@ func (d *driver) limit(ctx context.Context) error {
 	return err
 }
 
-func (d *driver) warnAll(warnings []string) {
-	for _, w := range warnings {
-		d.rt.warn("%s", w)
-	}
-}
+func (d *driver) warnAll(warnings []string) { d.rt.warnAll(warnings) }
 
 // spawn starts the init and sends it its list, so that it works while the host goes on.
 func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {

@@ -52,34 +52,19 @@ func (c *Container) Kill(ctx context.Context, signal int, o KillOptions) error {
 
 // killAll signals every process of the cgroup. That the init is gone is no error.
 func (c *Container) killAll(ctx context.Context, l *loaded, signal int) error {
-	if signal == int(unix.SIGKILL) && l.mgr.Exists() {
-		return l.mgr.Kill(ctx)
+	err := cgroups.Signal(ctx, l.mgr, unix.Signal(signal))
+	if !errors.Is(err, cgroups.ErrNotSupported) {
+		return err
 	}
-	pids, err := l.mgr.Pids(true)
-	if errors.Is(err, cgroups.ErrNotSupported) {
-		pids, err = []int{l.record.Pid}, nil
+	pidfd, err := l.pidfd() // without a cgroup of its own the init is all that is known
+	if errors.Is(err, proc.ErrGone) {
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, pid := range pids {
-		if err := signalPid(pid, signal); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func signalPid(pid, signal int) error {
-	pidfd, err := unix.PidfdOpen(pid, 0)
-	if err == nil {
-		defer unix.Close(pidfd)
-		err = sendSignal(pidfd, signal)
-	}
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) { // gone, or a thread by now
-		return nil
-	}
-	return err
+	defer unix.Close(pidfd)
+	return sendSignal(pidfd, signal)
 }
 
 func sendSignal(pidfd, signal int) error {

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ type prepared struct {
 
 // Plan says what Create would do. It changes nothing.
 func (rt *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
-	p, err := rt.prepare(id, &o)
+	p, err := rt.prepare(context.Background(), id, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (rt *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
 }
 
 // prepare reads, judges and plans. Everything that bad input can break breaks here.
-func (rt *Runtime) prepare(id string, o *CreateOptions) (*prepared, error) {
+func (rt *Runtime) prepare(ctx context.Context, id string, o *CreateOptions) (*prepared, error) {
 	if err := state.CheckID(id); err != nil {
 		return nil, wrapID(id, err)
 	}
@@ -56,7 +57,7 @@ func (rt *Runtime) prepare(id string, o *CreateOptions) (*prepared, error) {
 	if err := p.findRootfs(); err != nil {
 		return nil, err
 	}
-	cg, err := rt.placeCgroup(p)
+	cg, err := rt.placeCgroup(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -97,3 +97,9 @@ func wrapID(id string, err error) error {
 	}
 	return err
 }
+
+func (rt *Runtime) warnAll(warnings []string) {
+	for _, w := range warnings {
+		rt.warn("%s", w)
+	}
+}

@@ -36,6 +36,16 @@ func TestSignal(t *testing.T) {
 		if err := out.Process.Signal(syscall.Signal(0)); err != nil {
 			t.Errorf("a stranger was hit: %v", err)
 		}
+		if m.NeedsPID() {
+			return // systemd has ended the scope, now that it is empty
+		}
+		last := sleeper(t)
+		if err := errors.Join(m.Join(last.Process.Pid, cgroups.All), cgroups.Signal(t.Context(), m, unix.SIGKILL)); err != nil {
+			t.Fatal(err)
+		}
+		if err := last.Wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("a member ended with %v", err)
+		}
 	})
 }
 

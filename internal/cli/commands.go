@@ -28,11 +28,11 @@ func (a *app) commands(args []string) []*cli.Command {
 		{"spec", a.specCommand},
 		{"features", a.featuresCommand},
 		{"help", a.helpCommand},
-		{"update", a.later},
-		{"events", a.later},
+		{"update", a.updateCommand},
+		{"events", a.eventsCommand},
 		{"checkpoint", a.later},
 		{"restore", a.later},
-		{"mounts", a.later},
+		{"mounts", a.mountsCommand},
 	}
 	wanted, version := firstCommand(args)
 	if version {

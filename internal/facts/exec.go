@@ -66,6 +66,20 @@ func userMaps(f *plan.ExecFacts, pid int) error {
 	return nil
 }
 
+// joinedUser reads the id maps of a user namespace that is named by a process in it. Of a namespace that
+// is bound to some other file they cannot be told without entering it: nil.
+func joinedUser(path string) *plan.UserMaps {
+	var pid int
+	if n, err := fmt.Sscanf(path, "/proc/%d/ns/user", &pid); n != 1 || err != nil {
+		return nil
+	}
+	var f plan.ExecFacts
+	if err := userMaps(&f, pid); err != nil {
+		return nil
+	}
+	return &plan.UserMaps{UID: f.UIDMap, GID: f.GIDMap}
+}
+
 func readMap(path string) ([]specs.LinuxIDMapping, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -39,6 +39,8 @@ func Gather(n plan.Needs) (*plan.Facts, error) {
 		}
 		if same {
 			f.HostNamespaces = append(f.HostNamespaces, p.Path)
+		} else if p.Types == unix.CLONE_NEWUSER {
+			f.JoinedUser = joinedUser(p.Path)
 		}
 	}
 	return f, nil

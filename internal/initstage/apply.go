@@ -121,6 +121,8 @@ func (l *lane) inRoot(s step.Step) error {
 	switch s := s.(type) {
 	case *step.Mount:
 		return l.mount(s)
+	case *step.Unmount:
+		return l.root.Unmount(s)
 	case *step.Symlink:
 		return l.root.Symlink(s)
 	case *step.Device:

@@ -33,6 +33,7 @@ type builder struct {
 	joined  bool        // the host has joined the init to all its cgroups
 	met     bool        // and the init has waited for that
 	atEnd   []step.Step // what follows the last mount and device
+	live    bool        // the container runs: see BuildMounts
 	devBind bool        // /dev is the bundle's: no default nodes are made in it
 }
 
@@ -211,6 +212,9 @@ func (b *builder) check() error {
 	}
 	if !b.makes(specs.MountNamespace) && !b.joins(specs.MountNamespace) {
 		return fmt.Errorf("linux.namespaces: a mount namespace is required")
+	}
+	if !b.f.Privileged && spec.Namespace(b.s, specs.UserNamespace) == nil {
+		return fmt.Errorf("linux.namespaces: without privilege a container needs a user namespace")
 	}
 	if len(b.linux.NetDevices) > 0 && !b.f.Privileged {
 		return fmt.Errorf("linux.netDevices: not possible without privilege")

@@ -54,9 +54,30 @@ func (b *builder) cgroup2Mount(s *step.Mount) {
 		b.init(&bind)
 		return
 	}
+	b.delegate(s)
 	s.FSType, s.Source, s.Data = "cgroup2", "cgroup", nil
 	b.init(&step.Fallback{Place: s.Place, First: []step.Step{s},
 		On: []uint32{uint32(unix.EPERM), uint32(unix.EBUSY)}, Else: []step.Step{&bind}})
+}
+
+// delegate gives the cgroup to the process's user when the container is to manage it: it has a new cgroup
+// namespace and may write to the mount (config-linux.md, "Cgroup ownership").
+func (b *builder) delegate(s *step.Mount) {
+	p := b.s.Process
+	if !b.makes(specs.CgroupNamespace) || s.Set&unix.MS_RDONLY != 0 || b.f.Cgroup.Disabled || b.f.Cgroup.NoJoin {
+		return
+	}
+	uid := p.User.UID
+	if b.user.any() {
+		host, ok := spec.HostID(b.user.uid, uid)
+		if !ok {
+			return // unmapped: identity refuses it
+		}
+		uid = host
+	}
+	if uid != b.f.EUID {
+		b.host(&step.CgroupDelegate{UID: uid, Place: s.Place})
+	}
 }
 
 // cgroup1Mounts puts a small tmpfs on the destination, in it the hierarchies under their usual names,

@@ -97,12 +97,8 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 		}
 	}
 	if s.Type == step.MountFS {
-		idmap, err := b.idMapped(at, m, &opts)
-		if err != nil {
+		if err := b.mapped(at, m, &opts, s); err != nil {
 			return err
-		}
-		if idmap != nil {
-			s.IDMap = b.fd(FDSource{At: at, Kind: FDUserNS, IDMap: idmap})
 		}
 	}
 	if target == "/" {
@@ -117,6 +113,15 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 	}
 	b.init(b.withFallback(s)...)
 	return nil
+}
+
+// mapped gives a new file system its id map, when it is to have one.
+func (b *builder) mapped(at string, m *specs.Mount, opts *spec.MountOptions, s *step.Mount) error {
+	idmap, err := b.idMapped(at, m, opts)
+	if idmap != nil {
+		s.IDMap = b.fd(FDSource{At: at, Kind: FDUserNS, IDMap: idmap})
+	}
+	return err
 }
 
 // readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made.
@@ -165,7 +170,8 @@ func (b *builder) mountStep(at string, m *specs.Mount, opts *spec.MountOptions) 
 }
 
 // bindSource says where a bind mount's tree comes from: the init opens a path itself, but for a user
-// namespace whose root may not reach it, and for an idmapped mount, which needs the host's privilege.
+// namespace whose root may not reach it, for an idmapped mount, which needs the host's privilege, and in
+// a running container, from where the host's paths are not seen.
 func (b *builder) bindSource(at string, m *specs.Mount, opts *spec.MountOptions, s *step.Mount) error {
 	if m.Source == "" {
 		return fmt.Errorf("%s.source: a bind mount needs one", at)
@@ -177,7 +183,7 @@ func (b *builder) bindSource(at string, m *specs.Mount, opts *spec.MountOptions,
 	if err != nil {
 		return err
 	}
-	if idmap != nil || b.user.any() && b.f.Privileged && !opts.CopySymlink {
+	if idmap != nil || b.live || b.user.any() && b.f.Privileged && !opts.CopySymlink {
 		s.Tree = b.fd(FDSource{At: at + ".source", Kind: FDTree, Path: s.Source,
 			Recursive: opts.RBind(), NoFollow: opts.SrcNoFollow, IDMap: idmap})
 	}

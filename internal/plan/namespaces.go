@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -57,6 +58,9 @@ func (b *builder) namespaces() error {
 			made |= spec.NamespaceFlag(n.Type)
 		}
 	}
+	if err := b.sameMaps(); err != nil {
+		return err
+	}
 	b.userMaps()
 	s.TimeOffsets = timeOffsets(b.linux.TimeOffsets)
 	viaDoor := len(s.Joins) > 0 && (b.user.any() || b.joins(specs.PIDNamespace)) || s.MapHow == step.MapHelpers ||
@@ -94,6 +98,9 @@ func (b *builder) joinAll() {
 func (b *builder) userMaps() {
 	s := b.spawn
 	if b.user.joined {
+		if m := b.f.JoinedUser; m != nil {
+			b.user.uid, b.user.gid = m.UID, m.GID
+		}
 		s.Become = true
 		s.UID, s.GID = b.becomeID(b.user.uid), b.becomeID(b.user.gid)
 		return
@@ -113,6 +120,21 @@ func (b *builder) userMaps() {
 		return
 	}
 	s.MapHow = step.MapHelpers
+}
+
+// sameMaps refuses mappings beside a path that are not those of the namespace there: engines send both.
+func (b *builder) sameMaps() error {
+	m := b.f.JoinedUser
+	if !b.user.joined || m == nil {
+		return nil
+	}
+	if l := b.linux.UIDMappings; len(l) > 0 && !slices.Equal(l, m.UID) {
+		return fmt.Errorf("linux.uidMappings: differ from those of the user namespace %q", spec.Namespace(b.s, specs.UserNamespace).Path)
+	}
+	if l := b.linux.GIDMappings; len(l) > 0 && !slices.Equal(l, m.GID) {
+		return fmt.Errorf("linux.gidMappings: differ from those of the user namespace %q", spec.Namespace(b.s, specs.UserNamespace).Path)
+	}
+	return nil
 }
 
 func ownOnly(maps []step.IDMap, id uint32) bool {

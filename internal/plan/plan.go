@@ -6,6 +6,8 @@
 package plan
 
 import (
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"tare/internal/step"
 )
 
@@ -96,7 +98,12 @@ type Facts struct {
 	// HostNamespaces are those namespace paths of the spec that lead to the caller's own
 	// namespace: joining them would change nothing.
 	HostNamespaces []string
+	// JoinedUser are the id maps of the user namespace that the spec joins, when they can be told.
+	JoinedUser *UserMaps
 }
+
+// UserMaps are the id maps of a user namespace.
+type UserMaps struct{ UID, GID []specs.LinuxIDMapping }
 
 // CgroupFacts is how the host's cgroups look.
 type CgroupFacts struct {

@@ -4,7 +4,8 @@
 //
 //	state.json   the record: small, replaced as a whole, the only file that start, kill, state
 //	             and delete read
-//	config.json  the configuration as it was at create, byte for byte
+//	config.json  the configuration as it was at create, byte for byte, until an update puts the limits
+//	             that hold since into it
 //	start.sock   the socket on which the created init waits for start
 //
 // The exclusive mkdir of ROOT/ID decides who creates a container; flock(2) on the directory decides

@@ -18,6 +18,7 @@ const (
 	KindSetPropagation
 	KindOpenRootfs
 	KindMount
+	KindUnmount
 	KindSymlink
 	KindDevice
 	KindConsole
@@ -85,6 +86,8 @@ func newStep(k Kind) Step {
 		return new(OpenRootfs)
 	case KindMount:
 		return new(Mount)
+	case KindUnmount:
+		return new(Unmount)
 	case KindSymlink:
 		return new(Symlink)
 	case KindDevice:
@@ -196,6 +199,8 @@ func (k Kind) String() string {
 		return "open-rootfs"
 	case KindMount:
 		return "mount"
+	case KindUnmount:
+		return "unmount"
 	case KindSymlink:
 		return "symlink"
 	case KindDevice:

@@ -67,6 +67,13 @@ type Mount struct {
 	IDMapRec    bool
 }
 
+// Unmount detaches what is mounted on Target, with all that is mounted below it. Target is a path of the
+// container; its root cannot be detached.
+type Unmount struct {
+	Place
+	Target string
+}
+
 // Symlink makes a symbolic link Path → Target in the container. With Replace whatever
 // non-directory is there gives way; without, an existing one is kept.
 type Symlink struct {

@@ -250,6 +250,13 @@ func (m *Mount) walk(w walker) {
 }
 
 // Kind implements Step.
+func (*Unmount) Kind() Kind { return KindUnmount }
+
+func (u *Unmount) walk(w walker) {
+	w.str("target", &u.Target)
+}
+
+// Kind implements Step.
 func (*Symlink) Kind() Kind { return KindSymlink }
 
 func (s *Symlink) walk(w walker) {

@@ -35,8 +35,8 @@ func notForwarded(s syscall.Signal) bool {
 	return s == 32 || s == 33 // the C library's own
 }
 
-// Catch begins to receive signals. Until Forward those that ask for the end go to interrupt, and the
-// others wait. Stop ends it.
+// Catch begins to receive signals. Until Forward they wait, and those that ask for the end go to
+// interrupt as well. Stop ends it.
 func Catch(interrupt func(os.Signal)) *Signals {
 	s := &Signals{
 		c: make(chan os.Signal, 256), target: make(chan target), stop: make(chan struct{}), done: make(chan struct{}),
@@ -74,10 +74,10 @@ func (s *Signals) run(interrupt func(os.Signal)) {
 		case <-s.stop:
 			return
 		case sig := <-s.c:
+			// One that interrupts too late, when the process is there already, is passed on after all.
+			waiting = append(waiting, sig)
 			if endAsked(sig) {
 				interrupt(sig)
-			} else {
-				waiting = append(waiting, sig)
 			}
 		case t := <-s.target:
 			for _, sig := range waiting {
