@@ -22,6 +22,7 @@ world() {
 	mkdir -p "$r/suite" "$r/out"
 	# A copy: the scripts may be edited while they run.
 	cp -a "$LAB_HERE/." "$r/suite"
+	cp -a "$LAB_HERE/../../contrib" "$r/contrib"
 	mount --bind "$LAB_OUT" "$r/out"
 	[[ -z $LAB_PATH ]] || install -m 0755 "$LAB_PATH" "$r/usr/local/sbin/$RT"
 }

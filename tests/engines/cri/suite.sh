@@ -2,21 +2,19 @@
 # containerd's CRI service, driven by cri-suite (Go, beside this file), as a kubelet drives it.
 
 configure() {
-	mkdir -p /etc/containerd /etc/cni/net.d /opt/cni /tmp/cri-logs
+	mkdir -p /etc/containerd/conf.d /etc/cni/net.d /opt/cni /tmp/cri-logs
 	ln -sfn /usr/lib/cni /opt/cni/bin
 	cat >/etc/containerd/config.toml <<-END
 		version = 3
+		imports = ['/etc/containerd/conf.d/*.toml']
 		[plugins.'io.containerd.cri.v1.images'.pinned_images]
 		  sandbox = 'localhost/pause:latest'
 		[plugins.'io.containerd.cri.v1.runtime']
 		  restrict_oom_score_adj = true
 		[plugins.'io.containerd.cri.v1.runtime'.containerd]
 		  default_runtime_name = 'under-test'
-		[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.under-test]
-		  runtime_type = 'io.containerd.runc.v2'
-		[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.under-test.options]
-		  BinaryName = '$RT_PATH'
 	END
+	shipped containerd/tare.toml under-test >/etc/containerd/conf.d/tare.toml
 	cat >/etc/cni/net.d/10-lab.conflist <<-'END'
 		{"cniVersion": "1.0.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
 		 "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.77.0.0/16"}]]}}]}
