@@ -20,7 +20,9 @@ world() {
 	done
 	chmod 1777 "$r/tmp" "$r/var/tmp"
 	mkdir -p "$r/suite" "$r/out"
-	mount --bind "$LAB_HERE" "$r/suite"
+	# A copy: the scripts may be edited while they run.
+	cp -a "$LAB_HERE/." "$r/suite"
+	cp -a "$LAB_HERE/../../contrib" "$r/contrib"
 	mount --bind "$LAB_OUT" "$r/out"
 	[[ -z $LAB_PATH ]] || install -m 0755 "$LAB_PATH" "$r/usr/local/sbin/$RT"
 }

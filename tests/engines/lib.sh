@@ -48,6 +48,9 @@ soon_eq() {
 	done
 }
 
+# shipped FILE NAME: a configuration as contrib/ has it, for the runtime under test under that name.
+shipped() { sed -E "s,/usr/local/sbin/tare,$RT_PATH,g; s,(\"|^|\.runtimes\.)tare(\"|\]|\.| =),\1$2\2,g" "/contrib/$1"; }
+
 # cgroup_dir PID CONTROLLER: the folder in this lab of the process's group.
 cgroup_dir() {
 	local line

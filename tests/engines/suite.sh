@@ -40,20 +40,26 @@ one() {
 	mkdir -p "$WORK"
 	(cd "$WORK" && timeout -k 5 "${CASE_TIMEOUT:-120}" "$BASH" /suite/suite.sh "$SUITE" "$1" </dev/null >"$log" 2>&1) || status=$?
 	case $status in
-	0) line pass "$2" $((SECONDS - began)) '' ; rm -f "$log" ;;
-	77) line skip "$2" $((SECONDS - began)) "$(cat "$SKIP_FILE")"; rm -f "$log" ;;
+	0) passed=$((passed + 1)); line pass "$2" $((SECONDS - began)) '' ; rm -f "$log" ;;
+	77) skipped=$((skipped + 1)); line skip "$2" $((SECONDS - began)) "$(cat "$SKIP_FILE")"; rm -f "$log" ;;
 	*)
 		[[ $status != 124 && $status != 137 ]] || echo "FAIL: cut off after ${CASE_TIMEOUT:-120} s" >>"$log"
 		reason=$(grep -a '^FAIL: ' "$log" | tail -n 1 | cut -c 7-300)
 		line fail "$2" $((SECONDS - began)) "${reason:-$(tail -n 1 "$log" | tr -d '\r' | cut -c -300)}"
 		failed=$((failed + 1))
+		tail -n 15 "$log" | sed 's/^/     | /'
 		;;
 	esac
 	reset >/dev/null 2>&1 || true
 	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
 }
 
-failed=0
+# What ran, for the table.
+"$RT_PATH" --version | sed -n '1s/ version / /p' >"/out/$RT.version"
+dpkg-query -W -f '${Package} ${Version}\n' docker.io containerd podman buildah conmon docker-buildx docker-compose criu >/out/engines.version
+[[ $RT = crun ]] || echo "$LAB_CGROUP" >/out/cgroup
+
+passed=0 failed=0 skipped=0
 if up >"$logs/up.log" 2>&1; then
 	for c in "${CASES[@]}"; do
 		IFS=$'\t' read -r func title core <<<"$c"
@@ -67,6 +73,7 @@ else
 	line fail 'the engine starts' 0 "$(tail -n 1 "$logs/up.log")"
 	failed=1
 fi
-if [[ -n $ONLY ]]; then rm -f "$results.new"; else mv "$results.new" "$results"; fi
-printf '%s on %s: %s failed\n' "$SUITE" "$RT" "$failed"
+# The table is of whole runs.
+if [[ -n $ONLY || -n $CORE ]]; then rm -f "$results.new"; else mv "$results.new" "$results"; fi
+printf '%s on %s: %s passed, %s failed, %s skipped\n' "$SUITE" "$RT" "$passed" "$failed" "$skipped"
 [[ $failed = 0 ]]

@@ -117,7 +117,7 @@ func (l *lab) ok(what string, err error) {
 // eq ends the case if got is not want.
 func eq[T comparable](l *lab, what string, got, want T) {
 	if got != want {
-		l.fatalf("%s: got %v, want %v", what, got, want)
+		l.fatalf("%s: got %q, want %q", what, fmt.Sprint(got), fmt.Sprint(want))
 	}
 }
 

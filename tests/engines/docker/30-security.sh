@@ -135,8 +135,7 @@ userns_remap() {
 	mount -t tmpfs -o mode=0755 remap /var/lib/remap
 	# In a network namespace of its own: without a bridge it would take the other daemon's.
 	unshare --net dockerd --userns-remap dockremap:dockremap --data-root /var/lib/remap --exec-root /run/remap --pidfile /run/remap.pid \
-		-H unix:///run/remap.sock --bridge none --storage-driver overlay2 --cgroup-parent /engines-remap \
-		--add-runtime "under-test=$RT_PATH" --default-runtime under-test &
+		-H unix:///run/remap.sock --bridge none --storage-driver overlay2 --cgroup-parent /engines-remap &
 	REMAP=$!
 	trap 'kill $REMAP; wait $REMAP || true; umount /var/lib/remap' EXIT
 	soon 60 $d version

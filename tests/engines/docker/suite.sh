@@ -5,9 +5,7 @@ PARENT=/engines
 
 # dockerd_start [FLAG...]: the daemon, answering.
 dockerd_start() {
-	DOCKER_BUILDKIT_RUNC_COMMAND=$RT_PATH dockerd --storage-driver overlay2 --cgroup-parent "$PARENT" \
-		--add-runtime "under-test=$RT_PATH" --default-runtime under-test --live-restore \
-		--experimental "$@" </dev/null >>/tmp/dockerd.log 2>&1 &
+	DOCKER_BUILDKIT_RUNC_COMMAND=$RT_PATH dockerd --storage-driver overlay2 --cgroup-parent "$PARENT" --live-restore --experimental "$@" </dev/null >>/tmp/dockerd.log 2>&1 &
 	echo $! >/tmp/dockerd.pid
 	soon 60 docker version
 }
@@ -18,7 +16,10 @@ up() {
 	echo 'dockremap:x:990:990::/:/bin/false' >>/etc/passwd
 	echo 'dockremap:x:990:' >>/etc/group
 	echo 'dockremap:100000:65536' | tee -a /etc/subuid >>/etc/subgid
-		dockerd_start
+		mkdir -p /etc/docker
+	# (dockerd reserves the names runc and crun.)
+	shipped docker/daemon.json under-test >/etc/docker/daemon.json
+	dockerd_start
 	image_archive /tmp/box.tar box:latest '["/bin/sh"]'
 	docker load -i /tmp/box.tar
 }

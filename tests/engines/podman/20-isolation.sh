@@ -84,7 +84,7 @@ limits() {
 
 it '--cgroups=disabled' cgroups_disabled core
 cgroups_disabled() {
-	[[ $RT != runc ]] || skip 'podman refuses it for runc, which has no cgroup-less mode'
+	[[ $RT != runc ]] || skip 'runc has no mode without cgroups'
 	bg c1 --cgroups=disabled "${forever[@]}"
 	hasnt "$(cat "/proc/$(pid c1)/cgroup")" libpod
 	eq "$(podman exec c1 echo in)" in

@@ -1,18 +1,13 @@
 # shellcheck shell=bash
 # Podman and buildah: conmon between them and the runtime.
 
-# In containers.conf this is the whole change for a user: runtime = "tare" and where it is.
 configure() {
-	mkdir -p /etc/containers
+	mkdir -p /etc/containers/containers.conf.d
+	shipped podman/tare.conf "$RT" >/etc/containers/containers.conf.d/tare.conf
 	cat >/etc/containers/containers.conf <<-END
 		[engine]
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
-		runtime = "$RT"
-		runtime_supports_json = ["$RT"]
-		runtime_supports_nocgroups = ["crun", "tare"]
-		[engine.runtimes]
-		$RT = ["$RT_PATH"]
 		[containers]
 		log_driver = "k8s-file"
 		default_ulimits = ["nofile=1000:2000", "nproc=1000:2000"]

@@ -1,0 +1,2 @@
+user:    cri_case capabilities
+runtime: tare --root /run/containerd/runc/k8s.io --log /run/containerd/io.containerd.runtime.v2.task/k8s.io/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00/log.json --log-format json create --bundle /run/containerd/io.containerd.runtime.v2.task/k8s.io/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00 --pid-file /run/containerd/io.containerd.runtime.v2.task/k8s.io/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00/init.pid c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00 

@@ -1,0 +1,2 @@
+user:    podman run --rm --systemd=always box true
+runtime: tare --log-format=json --log /run/containers/storage/overlay-containers/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00/userdata/oci-log create --bundle /var/lib/containers/storage/overlay-containers/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00/userdata --pid-file /run/containers/storage/overlay-containers/c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00/userdata/pidfile c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00 

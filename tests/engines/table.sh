@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# table.sh OUT DOC - rewrites the part of DOC between its two marks with a table of every case
+# and runtime, from the OUT/RUNTIME-SUITE.tsv files of full runs.
+set -euo pipefail
+out=$1 doc=$2
+runtimes=(tare runc crun)
+
+# rows SUITE: the titles of the suite's cases, in their order.
+rows() { cat "$out"/{tare,runc,crun}-"$1".tsv 2>/dev/null | awk -F '\t' '!seen[$3]++ { print $3 }'; }
+# cell RUNTIME SUITE TITLE
+cell() {
+	[[ -f $out/$1-$2.tsv ]] || { echo '—'; return; }
+	awk -F '\t' -v t="$3" '$3 == t { s = $1; r = $5 } END { print s == "pass" ? "pass" : s == "" ? "—" : s == "skip" ? "skip: " r : "**fail**" }' "$out/$1-$2.tsv"
+}
+count() { # RUNTIME SUITE
+	[[ -f $out/$1-$2.tsv ]] || { echo '—'; return; }
+	awk -F '\t' '{ n[$1]++ } END { printf "%d of %d%s\n", n["pass"], NR - n["skip"], n["skip"] ? sprintf(" (%d skipped)", n["skip"]) : "" }' "$out/$1-$2.tsv"
+}
+version() { # RUNTIME
+	cat "$out/$1.version" 2>/dev/null || true
+}
+
+table() {
+	local suite title r
+	printf 'Kernel %s, cgroups: %s.' "$(uname -r)" "$(cat "$out/cgroup" 2>/dev/null || echo unknown)"
+	[[ ! -f $out/engines.version ]] || printf ' %s.' "$(tr '\n' ',' <"$out/engines.version" | sed 's/,$//; s/,/, /g')"
+	printf '\n\n| engine | '
+	for r in "${runtimes[@]}"; do printf '%s | ' "$(version "$r")"; done
+	printf '\n| --- | --- | --- | --- |\n'
+	for suite in docker containerd cri podman; do
+		printf '| %s | ' "$suite"
+		for r in "${runtimes[@]}"; do printf '%s | ' "$(count "$r" "$suite")"; done
+		printf '\n'
+	done
+	for suite in docker containerd cri podman; do
+		printf '\n### %s\n\n| case | tare | runc | crun |\n| --- | --- | --- | --- |\n' "$suite"
+		rows "$suite" | while IFS= read -r title; do
+			printf '| %s | ' "${title//|/\\|}"
+			for r in "${runtimes[@]}"; do printf '%s | ' "$(cell "$r" "$suite" "$title")"; done
+			printf '\n'
+		done
+	done
+}
+
+body=$(table)
+awk -v body="$body" '/^<!-- results -->/ { print; print body; skip = 1 } /^<!-- end of results -->/ { skip = 0 } !skip' "$doc" >"$doc.new"
+mv "$doc.new" "$doc"
