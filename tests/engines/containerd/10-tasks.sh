@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Tasks by ctr.
 
 it 'run: output and exit status' run_status core
@@ -133,11 +134,11 @@ limits() {
 
 it 'out of memory: an event' oom
 oom() {
-	ctr events >events &
+	ctr events >seen &
 	local e=$!
 	start -d --null-io --memory-limit 16777216 -- c1 sh -c 'sleep 1; x=a; while :; do x=$x$x; done'
 	soon_eq 20 STOPPED status c1
-	soon 10 grep -q /tasks/oom events
+	soon 10 grep -q /tasks/oom seen
 	kill $e
 	has "$(ctr tasks delete c1 2>&1)" 'exit code 137'
 }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Uses seen in the wild: monitoring agents, device plugins, a runtime inside a container.
 
 it 'an agent: the machine'"'"'s root, /proc and /sys inside, read-only' agent core

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # What podman alone asks of a runtime.
 
 it 'volumes: :O (an overlay), tmpfs with the image'"'"'s files' overlay_volume core

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Pods, kube YAML, builds, a user's own podman.
 
 # The pod's first process is catatonit; no image is fetched for it.
@@ -117,7 +118,7 @@ rootless() {
 	# Not local: the trap outlives the function.
 	r=(setpriv --reuid 1234 --regid 1234 --clear-groups env -i HOME=/tmp/rootless XDG_RUNTIME_DIR=/tmp/rootless/run PODMAN_IGNORE_CGROUPSV1_WARNING=1 PATH="$PATH" podman)
 	trap '"${r[@]}" rm -af -t 0; "${r[@]}" system migrate; umount -l /tmp/rootless' EXIT
-	cd /tmp/rootless
+	cd /tmp/rootless || exit
 	"${r[@]}" load -q -i /tmp/box.tar
 	eq "$("${r[@]}" run --rm --network none box id -u)" 0
 	gives 7 "${r[@]}" run --rm --network none box sh -c 'exit 7'
