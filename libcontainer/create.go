@@ -29,6 +29,8 @@ type Container struct {
 	// pid and pidfd of the init, when this process is its parent and has not waited for it.
 	child int
 	pidfd *os.File
+	// cgroup spares the process that created the container the reading of its record's.
+	cgroup *cgroups.Config
 }
 
 // ID is the container's id.
@@ -68,7 +70,7 @@ func (rt *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Con
 		return nil, wrapID(id, err)
 	}
 	c.undo.release()
-	made := &Container{rt: rt, id: id, child: c.driver.child.Pid, pidfd: c.driver.child.Pidfd}
+	made := &Container{rt: rt, id: id, child: c.driver.child.Pid, pidfd: c.driver.child.Pidfd, cgroup: &c.cgroup}
 	c.driver.child.Pidfd = nil // it is the container's now
 	return made, nil
 }

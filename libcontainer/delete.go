@@ -35,7 +35,7 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 	if err != nil {
 		return wrapID(c.id, err)
 	}
-	l := &loaded{dir: dir}
+	l := &loaded{dir: dir, cgroup: c.cgroup}
 	defer l.close()
 	if force {
 		// Without the lock: a create or start that hangs has it, and lets go when the init dies.

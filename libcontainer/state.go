@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
+	"tare/cgroups/manager"
 	"tare/internal/proc"
 	"tare/internal/spec"
 	"tare/internal/state"
@@ -19,6 +20,7 @@ import (
 type loaded struct {
 	dir    *state.Dir
 	record *state.Record
+	cgroup *cgroups.Config // when it is known without the record
 	mgr    cgroups.Manager
 }
 
@@ -30,7 +32,7 @@ func (c *Container) load() (*loaded, error) {
 	if err != nil {
 		return nil, wrapID(c.id, err)
 	}
-	l := &loaded{dir: dir}
+	l := &loaded{dir: dir, cgroup: c.cgroup}
 	if err := l.read(); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("container %q: %w", c.id, err)
@@ -43,7 +45,11 @@ func (l *loaded) read() error {
 	if l.record, err = l.dir.Load(); err != nil {
 		return err
 	}
-	l.mgr, err = managerOf(l.record)
+	if l.cgroup != nil {
+		l.mgr, err = manager.New(*l.cgroup)
+	} else {
+		l.mgr, err = managerOf(l.record)
+	}
 	return err
 }
 

@@ -99,7 +99,10 @@ func (a *app) exec(ctx context.Context, cmd *cli.Command) error {
 }
 
 func (a *app) execForeground(ctx context.Context, c *libcontainer.Container, o libcontainer.ExecOptions) error {
-	at := attach(ctx)
+	at, err := attach(ctx)
+	if err != nil {
+		return err
+	}
 	defer at.release()
 	o.Console = at.take
 	p, err := c.Exec(at.ctx, o)

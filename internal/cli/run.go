@@ -76,11 +76,12 @@ type attachment struct {
 	console *tty.Console
 }
 
-func attach(ctx context.Context) *attachment {
+func attach(ctx context.Context) (*attachment, error) {
 	at := new(attachment)
 	at.ctx, at.cancel = context.WithCancelCause(ctx)
-	at.signals = tty.Catch(func(sig os.Signal) { at.cancel(fmt.Errorf("interrupted by signal: %v", sig)) })
-	return at
+	var err error
+	at.signals, err = tty.Catch(func(sig os.Signal) { at.cancel(fmt.Errorf("interrupted by signal: %v", sig)) })
+	return at, err
 }
 
 // take is called with the master of the process's terminal, if it has one.
@@ -104,7 +105,10 @@ func (at *attachment) release() error {
 
 // foreground runs a container to its end.
 func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) (err error) {
-	at := attach(ctx)
+	at, err := attach(ctx)
+	if err != nil {
+		return err
+	}
 	defer at.release()
 	o.Console = at.take
 	c, err := createAndStart(at.ctx, rt, id, o)

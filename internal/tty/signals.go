@@ -1,5 +1,9 @@
 package tty
 
+// #cgo CFLAGS: -Os -Wall -Werror
+// #include "catch.h"
+import "C"
+
 import (
 	"os"
 	"os/signal"
@@ -13,6 +17,7 @@ import (
 // Signals receives the signals that the runtime gets while a container's process is in the foreground.
 type Signals struct {
 	c      chan os.Signal
+	pipe   [2]*os.File
 	target chan target
 	stop   chan struct{}
 	done   chan struct{}
@@ -35,21 +40,54 @@ func notForwarded(s syscall.Signal) bool {
 	return s == 32 || s == 33 // the C library's own
 }
 
+// faults are the signals that the Go runtime makes panics of: they must stay its own. Sent by somebody
+// else they reach us through it.
+func faults() []os.Signal {
+	return []os.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS, unix.SIGABRT}
+}
+
 // Catch begins to receive signals. Until Forward they wait, and those that ask for the end go to
-// interrupt as well. Stop ends it.
-func Catch(interrupt func(os.Signal)) *Signals {
+// interrupt as well. Stop ends it. There is one at a time in a process.
+func Catch(interrupt func(os.Signal)) (*Signals, error) {
 	s := &Signals{
 		c: make(chan os.Signal, 256), target: make(chan target), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	all := make([]os.Signal, 0, 64)
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, os.NewSyscallError("pipe2", err)
+	}
+	s.pipe = [2]*os.File{os.NewFile(uintptr(p[0]), "signals"), os.NewFile(uintptr(p[1]), "signals")}
+	var want [65]C.uchar
 	for n := syscall.Signal(1); n <= 64; n++ {
 		if !notForwarded(n) {
-			all = append(all, n)
+			want[n] = 1
 		}
 	}
-	signal.Notify(s.c, all...)
+	for _, f := range faults() {
+		want[f.(syscall.Signal)] = 0
+	}
+	C.tare_catch(C.int(p[1]), &want[0])
+	go s.read()
 	go s.run(interrupt)
-	return s
+	return s, nil
+}
+
+// read turns the bytes that the handler writes into signals.
+func (s *Signals) read() {
+	buf := make([]byte, 64)
+	for {
+		n, err := s.pipe[0].Read(buf)
+		if err != nil {
+			return
+		}
+		for _, sig := range buf[:n] {
+			select {
+			case s.c <- syscall.Signal(sig):
+			case <-s.stop:
+				return
+			}
+		}
+	}
 }
 
 // Forward begins to pass signals on with send: SIGWINCH to the console when there is one, SIGCHLD to
@@ -57,13 +95,18 @@ func Catch(interrupt func(os.Signal)) *Signals {
 // container become the runtime's own.
 func (s *Signals) Forward(pid int, console *Console, send func(sig int)) {
 	s.target <- target{pid, console, send}
+	signal.Notify(s.c, faults()...)
 }
 
 // Stop ends it: signals have their default effect again.
 func (s *Signals) Stop() {
+	C.tare_release()
 	signal.Stop(s.c)
 	close(s.stop)
 	<-s.done
+	for _, f := range s.pipe {
+		f.Close()
+	}
 }
 
 func (s *Signals) run(interrupt func(os.Signal)) {

@@ -225,7 +225,10 @@ func forwardMain() {
 		panic(err)
 	}
 	early := make(chan os.Signal, 8)
-	s := Catch(func(sig os.Signal) { early <- sig })
+	s, err := Catch(func(sig os.Signal) { early <- sig })
+	if err != nil {
+		panic(err)
+	}
 	child := exec.Command("sleep", "0")
 	if err := child.Start(); err != nil {
 		panic(err)
@@ -242,6 +245,6 @@ func forwardMain() {
 		}
 	}
 	s.Stop()
-	err := child.Wait()
+	err = child.Wait()
 	os.Stdout.WriteString("child " + strconv.FormatBool(err == nil) + "\n")
 }
