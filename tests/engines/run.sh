@@ -73,11 +73,11 @@ enter_groups() {
 	done
 }
 leave_groups() {
-	local h i
+	local h
 	for h in $(hierarchies); do
 		[[ -d $h/$group ]] || continue
 		# A dead process is counted until it is reaped: ask again for a while.
-		for i in {1..50}; do
+		for _ in {1..50}; do
 			find "$h/$group" -depth -type d -exec rmdir {} \; 2>/dev/null
 			[[ -d $h/$group ]] || break
 			sleep 0.1

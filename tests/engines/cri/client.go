@@ -52,7 +52,9 @@ func (l *lab) pod(opts ...podOption) *pod {
 func shell(script string) []string { return []string{"sh", "-c", script} }
 
 // forever runs until it is told to stop.
-func forever() []string { return shell("trap 'exit 0' TERM; while :; do sleep 0.2; done") }
+func forever() []string {
+	return shell("trap 'exit 0' TERM; touch /dev/shm/ready; while :; do sleep 0.2; done")
+}
 
 func (l *lab) create(p *pod, name string, command []string, opts ...option) string {
 	c := &cri.ContainerConfig{
@@ -82,6 +84,11 @@ func (l *lab) run(p *pod, name string, command []string, opts ...option) string 
 	id := l.create(p, name, command, opts...)
 	l.start(id)
 	return id
+}
+
+// ready waits until a container of forever handles signals.
+func (l *lab) ready(id string) {
+	l.soon("readiness", func() bool { return l.code(id, "test -e /dev/shm/ready") == 0 })
 }
 
 func (l *lab) status(id string) *cri.ContainerStatus {

@@ -73,6 +73,7 @@ func containerLife(l *lab) {
 	eq(l, "state", l.status(id).State, cri.ContainerState_CONTAINER_CREATED)
 	l.start(id)
 	eq(l, "state", l.status(id).State, cri.ContainerState_CONTAINER_RUNNING)
+	l.ready(id)
 	l.stop(id, 10)
 	s := l.status(id)
 	eq(l, "state", s.State, cri.ContainerState_CONTAINER_EXITED)

@@ -53,7 +53,8 @@ func main() {
 	case os.Args[1] == "keep":
 		l.name = "keep"
 		p := l.pod()
-		c := l.run(p, "main", shell("trap 'exit 0' TERM; while :; do sleep 1; done"))
+		c := l.run(p, "main", forever())
+		l.ready(c)
 		fmt.Println(p.id, c)
 	case os.Args[1] == "kept" && len(os.Args) == 4:
 		l.kept(os.Args[2], os.Args[3])

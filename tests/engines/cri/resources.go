@@ -52,6 +52,9 @@ func update(l *lab) {
 		l.ok("UpdateContainerResources", err)
 	}
 	l.start(created)
+	_, err := l.rt.UpdateContainerResources(l.ctx, &cri.UpdateContainerResourcesRequest{ContainerId: running, Linux: &cri.LinuxContainerResources{CpusetCpus: "0"}})
+	l.ok("UpdateContainerResources", err)
+	eq(l, "cpuset", l.knob(running, "cpuset.cpus", "cpuset.cpus"), "0")
 	for _, id := range []string{running, created} {
 		eq(l, "memory", l.knob(id, "memory.limit_in_bytes", "memory.max"), "134217728")
 		eq(l, "cpu", l.cpu(id), "80000 100000")

@@ -20,6 +20,7 @@ func securityCases() []suiteCase {
 		{"mounts", "mounts: rw, ro, recursively ro", true, mounts},
 		{"propagation", "mount propagation: none, from the host, both ways", true, propagation},
 		{"devices", "devices", true, devices},
+		{"cdi", "a device of CDI: node, environment, mount", true, cdiDevice},
 	}
 }
 
@@ -153,4 +154,17 @@ func devices(l *lab) {
 	eq(l, "number", l.out(id, "stat -c %t:%T /dev/myfuse"), "a:e5")
 	eq(l, "read", l.code(id, "exec 3</dev/myfuse"), 0)
 	eq(l, "write", l.code(id, "(exec 3<>/dev/myfuse)"), 1)
+}
+
+const cdiSpec = `{"cdiVersion": "0.6.0", "kind": "example.com/thing", "devices": [{"name": "one", "containerEdits": {
+	"deviceNodes": [{"path": "/dev/thing", "hostPath": "/dev/fuse"}], "env": ["THING=one"],
+	"mounts": [{"hostPath": "/srv", "containerPath": "/thing", "options": ["ro", "rbind"]}]}}]}`
+
+func cdiDevice(l *lab) {
+	l.ok("folder", os.MkdirAll("/etc/cdi", 0o755))
+	l.ok("specification", os.WriteFile("/etc/cdi/thing.json", []byte(cdiSpec), 0o644))
+	id := l.run(l.pod(), "main", forever(), func(c *cri.ContainerConfig) {
+		c.CDIDevices = []*cri.CDIDevice{{Name: "example.com/thing=one"}}
+	})
+	eq(l, "device", l.out(id, "stat -c %t:%T /dev/thing; echo $THING; grep -c ' /thing ' /proc/mounts"), "a:e5\none\n1")
 }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Starting, watching and ending containers.
 
 it 'run: output and exit status' run_status core

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # exec, and what looks at or changes a running container.
 
 it 'exec: output, status, environment, user, folder' exec_plain core

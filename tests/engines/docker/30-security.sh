@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Users, capabilities, filters, devices, what may be seen and written.
 
 caps() { sed -n 's/^Cap\(Inh\|Prm\|Eff\|Bnd\|Amb\):\t//p' | tr '\n' ' '; }
@@ -138,6 +139,7 @@ userns_remap() {
 		-H unix:///run/remap.sock --bridge none --storage-driver overlay2 --cgroup-parent /engines-remap &
 	REMAP=$!
 	trap 'kill $REMAP; wait $REMAP || true; umount /var/lib/remap' EXIT
+	# shellcheck disable=SC2086 # the client and its flags
 	soon 60 $d version
 	$d load -i /tmp/box.tar
 	has "$($d run --rm --network none box cat /proc/self/uid_map)" 100000

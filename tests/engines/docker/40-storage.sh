@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Mounts and volumes.
 
 it '--read-only, with a tmpfs to write in' read_only core

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Networks, shared namespaces, cgroups.
 
 ns() { readlink "/proc/$1/ns/$2"; }

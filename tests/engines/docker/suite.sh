@@ -4,6 +4,7 @@
 PARENT=/engines
 
 # dockerd_start [FLAG...]: the daemon, answering.
+# shellcheck disable=SC2120 # a case gives flags
 dockerd_start() {
 	DOCKER_BUILDKIT_RUNC_COMMAND=$RT_PATH dockerd --storage-driver overlay2 --cgroup-parent "$PARENT" --live-restore --experimental "$@" </dev/null >>/tmp/dockerd.log 2>&1 &
 	echo $! >/tmp/dockerd.pid
@@ -19,6 +20,7 @@ up() {
 		mkdir -p /etc/docker
 	# (dockerd reserves the names runc and crun.)
 	shipped docker/daemon.json under-test >/etc/docker/daemon.json
+	# shellcheck disable=SC2119
 	dockerd_start
 	image_archive /tmp/box.tar box:latest '["/bin/sh"]'
 	docker load -i /tmp/box.tar
@@ -28,6 +30,7 @@ up() {
 reset() {
 	local all
 	all=$(docker ps -aq)
+	# shellcheck disable=SC2086 # ids
 	[[ -z $all ]] || docker rm -fv $all
 	docker volume prune -af
 	docker network prune -f
@@ -41,6 +44,7 @@ down() {
 run() { docker run --rm "$@"; }
 # bg NAME [FLAG...]: a container that stays, of IMAGE box.
 bg() { local name=$1; shift; docker run -d --name "$name" "$@" >/dev/null; }
+# shellcheck disable=SC2034 # for the cases
 forever=(box sh -c 'trap "exit 0" TERM; while :; do sleep 1; done')
 inspect() { docker inspect -f "$2" "$1"; }
 pid() { inspect "$1" '{{.State.Pid}}'; }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Users, rights, namespaces, limits, mounts.
 
 it 'users, groups, umask' users core

@@ -36,6 +36,7 @@ reset() {
 
 run() { podman run --rm "$@"; }
 bg() { local name=$1; shift; podman run -d --name "$name" "$@" >/dev/null; }
+# shellcheck disable=SC2034 # for the cases
 forever=(box sh -c 'trap "exit 0" TERM; while :; do sleep 1; done')
 inspect() { podman inspect -f "$2" "$1"; }
 pid() { inspect "$1" '{{.State.Pid}}'; }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # forever, box: suite.sh has them
 # Builds, compose, swarm, and an engine that dies.
 
 it 'build: BuildKit, with RUN by the runtime' build core
@@ -140,7 +141,7 @@ docker_swarm() {
 
 it 'checkpoint and start from it' checkpoint
 checkpoint() {
-	command -v criu >/dev/null && criu check >/dev/null 2>&1 || skip "criu check: $(criu check 2>&1 | grep -a Error | head -n 1)"
+	criu check >/dev/null 2>&1 || skip "criu check: $(criu check 2>&1 | grep -a Error | head -n 1)"
 	bg c1 --network host --security-opt seccomp=unconfined box sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/i; sleep 0.2; done'
 	sleep 1
 	docker checkpoint create c1 one
@@ -152,11 +153,12 @@ checkpoint() {
 }
 
 it 'nothing is left: processes, groups, state' leftovers core
+# (What a runtime keeps for later containers is not left over: compiled filters in @seccomp, crun's .cache.)
 leftovers() {
 	bg c1 "${forever[@]}"
 	docker exec c1 true
 	docker rm -f c1
 	soon 10 no_runtime_processes
 	eq "$(groups_left)" '' 'groups left'
-	eq "$(find /run/docker/runtime-*/moby -mindepth 1 ! -path '*/@*' 2>/dev/null)" '' 'state left'
+	eq "$(find /run/docker/runtime-*/moby -mindepth 1 ! -path '*/@*' ! -path '*/.cache*' 2>/dev/null)" '' 'state left'
 }
