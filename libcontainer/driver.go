@@ -302,10 +302,15 @@ func (d *driver) report(kind uint32, r *step.Report) {
 
 // debugText is the step that the init is about to take, or what it says itself.
 func debugText(p *plan.Plan, r *step.Report) string {
-	if r.Text != "" || int(r.Index) >= len(p.Init) {
+	switch {
+	case r.Text != "":
 		return launch.FormatReport(r)
+	case int(r.Index) < len(p.Init):
+		return step.Text(p.Init[r.Index])
+	case r.At != "": // start has no plan: the step's name must do
+		return r.Step.String() + "  # " + r.At
 	}
-	return step.Text(p.Init[r.Index])
+	return r.Step.String()
 }
 
 // explain finds out why the init is gone, when it is: its own words, or how it was killed.
