@@ -33,6 +33,9 @@ line() {
 	printf '%-4s %s: %s (%ss)%s\n' "$1" "$SUITE" "$2" "$3" "${4:+ - $4}"
 }
 
+# In a process of its own: under `set -e`.
+clear_up() { timeout 60 "$BASH" /suite/suite.sh "$SUITE" reset; }
+
 # one FUNCTION TITLE: in a process group of its own, with a deadline.
 one() {
 	local began=$SECONDS status=0 log=$logs/$1.log reason
@@ -50,7 +53,11 @@ one() {
 		tail -n 15 "$log" | sed 's/^/     | /'
 		;;
 	esac
-	reset >/dev/null 2>&1 || true
+	# Twice: a container that is going by itself may be in the way of the first.
+	if ! clear_up >"$log.reset" 2>&1 && ! clear_up >>"$log.reset" 2>&1; then
+		sed 's/^/     | clearing up: /' "$log.reset"
+	fi
+	rm -f "$log.reset"
 	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
 }
 
