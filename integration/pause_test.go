@@ -127,7 +127,7 @@ func TestUpdateChangesALimit(t *testing.T) {
 	if got := b.cgroupFile("pids", "pids.max", "pids.max"); got != "66" {
 		t.Errorf("pids.max %s", got)
 	}
-	if got, want := b.cgroupFile("cpu", "cpu.shares", "cpu.weight"), map[cgroupLayout]string{cgroup1: "600", cgroup2: "67"}[layout]; got != want {
+	if got, want := b.cgroupFile("cpu", "cpu.shares", "cpu.weight"), map[cgroupLayout]string{cgroup1: "600", cgroup2: "66"}[layout]; got != want {
 		t.Errorf("cpu %s, want %s", got, want)
 	}
 }

@@ -37,13 +37,7 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 	}
 	l := &loaded{dir: dir, cgroup: c.cgroup}
 	defer l.close()
-	if force {
-		// Without the lock: a create or start that hangs has it, and lets go when the init dies.
-		if l.read() == nil {
-			c.killInit(ctx, l)
-		}
-	}
-	if err := dir.Lock(ctx); err != nil {
+	if err := c.lockToDelete(ctx, l, force); err != nil {
 		return wrapID(c.id, err)
 	}
 	err = l.read()
@@ -66,6 +60,22 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 		return err
 	}
 	return c.remove(ctx, l)
+}
+
+// lockToDelete takes the lock. When it is held, by a create or a start that may hang, force kills the
+// init without it: its holder lets go then.
+func (c *Container) lockToDelete(ctx context.Context, l *loaded, force bool) error {
+	if force {
+		atOnce, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := l.dir.Lock(atOnce); err == nil || errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if l.read() == nil {
+			c.killInit(ctx, l)
+		}
+	}
+	return l.dir.Lock(ctx)
 }
 
 func (c *Container) mayDelete(l *loaded, force bool) error {

@@ -42,10 +42,11 @@ type driver struct {
 	ready   func() error
 
 	child   *launch.Child
-	cgroup  *os.File // for CLONE_INTO_CGROUP
-	at      string   // the barrier at which the init was seen and waits
-	awaited int      // barriers at which it was
-	hooks   bool     // a hook has run
+	cgroup  *os.File        // for CLONE_INTO_CGROUP
+	at      string          // the barrier at which the init was seen and waits
+	ahead   map[string]bool // those that it passes without waiting
+	awaited int             // barriers at which it was
+	hooks   bool            // a hook has run
 	rdtMade *host.RdtGroup
 	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
 	// that their way back needs.
@@ -102,7 +103,9 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
 		}
-		d.at = s.Name
+		if !d.ahead[s.Name] {
+			d.at = s.Name
+		}
 		d.awaited++
 		return nil
 	case *step.Release:
@@ -205,6 +208,10 @@ func (d *driver) join(s *step.CgroupJoin) error {
 // release lets the init pass a barrier. Before the last one everything that others look at is ready.
 func (d *driver) release(s *step.Release) error {
 	if d.at != s.Name {
+		if d.ahead == nil {
+			d.ahead = make(map[string]bool)
+		}
+		d.ahead[s.Name] = true
 		return d.child.Conn.ReleaseAhead(s.Name)
 	}
 	d.at = ""
@@ -302,10 +309,15 @@ func (d *driver) report(kind uint32, r *step.Report) {
 
 // debugText is the step that the init is about to take, or what it says itself.
 func debugText(p *plan.Plan, r *step.Report) string {
-	if r.Text != "" || int(r.Index) >= len(p.Init) {
+	switch {
+	case r.Text != "":
 		return launch.FormatReport(r)
+	case int(r.Index) < len(p.Init):
+		return step.Text(p.Init[r.Index])
+	case r.At != "": // start has no plan: the step's name must do
+		return r.Step.String() + "  # " + r.At
 	}
-	return step.Text(p.Init[r.Index])
+	return r.Step.String()
 }
 
 // explain finds out why the init is gone, when it is: its own words, or how it was killed.

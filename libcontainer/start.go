@@ -60,13 +60,11 @@ func (c *Container) StartWith(ctx context.Context, o StartOptions) error {
 }
 
 func (c *Container) mayStart(l *loaded) error {
-	status, err := l.status()
+	status, err := l.life()
 	if err != nil {
 		return err
 	}
 	switch status {
-	case Created:
-		return nil
 	case Stopped:
 		return c.wrong(status, "cannot start a container that has stopped")
 	case Paused:
@@ -74,7 +72,7 @@ func (c *Container) mayStart(l *loaded) error {
 	case Creating:
 		return c.wrong(status, "cannot start a container that is being created")
 	}
-	return c.wrong(status, "cannot start an already running container")
+	return nil // whether it waits for start shows when it is told to go
 }
 
 // letGo tells the init to go on and reads what it says until execve closes the connection.

@@ -66,6 +66,29 @@ func (l *loaded) pidfd() (int, error) { return proc.OpenPidfd(l.record.Pid, l.re
 
 // status looks at the kernel: whether the init lives, is frozen, still waits for start.
 func (l *loaded) status() (Status, error) {
+	status, err := l.life()
+	if status != Running || err != nil {
+		return status, err
+	}
+	s, waiting, err := dial(l.dir.SocketPath())
+	if s >= 0 {
+		unix.Close(s)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case waiting:
+		return Created, nil
+	}
+	// It may have ended between the two looks.
+	if alive, err := l.alive(); err != nil || alive {
+		return Running, err
+	}
+	return Stopped, nil
+}
+
+// life is status for those who connect to the init themselves: Running may yet be Created.
+func (l *loaded) life() (Status, error) {
 	alive, err := l.alive()
 	if err != nil {
 		return "", err
@@ -86,21 +109,7 @@ func (l *loaded) status() (Status, error) {
 	if frozen {
 		return Paused, nil
 	}
-	s, waiting, err := dial(l.dir.SocketPath())
-	if s >= 0 {
-		unix.Close(s)
-	}
-	switch {
-	case err != nil:
-		return "", err
-	case waiting:
-		return Created, nil
-	}
-	// It may have ended between the two looks.
-	if alive, err = l.alive(); err != nil || alive {
-		return Running, err
-	}
-	return Stopped, nil
+	return Running, nil
 }
 
 // beingMade tells whether a create works on the container: it holds the lock.

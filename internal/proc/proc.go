@@ -105,7 +105,9 @@ func OpenPidfd(pid int, startTime uint64) (int, error) {
 		return -1, ErrGone
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
+	// EINVAL: the number is not that of a process, but of a thread by now, or the process is just being
+	// reaped.
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
 		return -1, ErrGone
 	}
 	if err != nil {

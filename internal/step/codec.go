@@ -76,6 +76,10 @@ func (e *encoder) i64(_ string, v *int64) {
 
 func (e *encoder) bits(_ string, v *uint64, _ bitNames) { e.u64("", v) }
 
+func (e *encoder) word(_ string, v *uint32, _ func(uint32) string) { e.u32("", v) }
+
+func (e *encoder) octal(_ string, v *uint32) { e.u32("", v) }
+
 func (e *encoder) u32s(_ string, v *[]uint32) {
 	e.num(len(*v))
 	for _, n := range *v {
@@ -209,6 +213,10 @@ func (d *decoder) i64(_ string, v *int64) {
 }
 
 func (d *decoder) bits(_ string, v *uint64, _ bitNames) { d.u64("", v) }
+
+func (d *decoder) word(_ string, v *uint32, _ func(uint32) string) { d.u32("", v) }
+
+func (d *decoder) octal(_ string, v *uint32) { d.u32("", v) }
 
 func (d *decoder) u32s(_ string, v *[]uint32) {
 	n := d.count(4)

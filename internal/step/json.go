@@ -117,6 +117,21 @@ func (j *jsoner) bits(name string, v *uint64, names bitNames) {
 	j.strs(name, &set)
 }
 
+func (j *jsoner) word(name string, v *uint32, names func(uint32) string) {
+	if s := names(*v); s != "" && *v != 0 {
+		j.str(name, &s)
+		return
+	}
+	j.u32(name, v)
+}
+
+func (j *jsoner) octal(name string, v *uint32) {
+	if *v != 0 {
+		s := "0" + strconv.FormatUint(uint64(*v), 8)
+		j.str(name, &s)
+	}
+}
+
 func (j *jsoner) u32s(name string, v *[]uint32) {
 	j.array(name, len(*v), func(i int) { j.b = strconv.AppendUint(j.b, uint64((*v)[i]), 10) })
 }

@@ -150,3 +150,45 @@ func capName(bit uint64) string {
 	}
 	return ""
 }
+
+func mountTypeName(v uint32) string {
+	switch v {
+	case MountBind:
+		return "bind"
+	case MountRemount:
+		return "remount"
+	}
+	return ""
+}
+
+func deviceTypeName(v uint32) string {
+	switch v { // S_IFMT of mknod(2)
+	case 0x2000:
+		return "char"
+	case 0x6000:
+		return "block"
+	case 0x1000:
+		return "fifo"
+	}
+	return ""
+}
+
+func phaseName(v uint32) string {
+	switch v {
+	case JoinEarly:
+		return "early"
+	case JoinLate:
+		return "late"
+	}
+	return ""
+}
+
+func mapHowName(v uint32) string {
+	switch v {
+	case MapParent:
+		return "runtime"
+	case MapHelpers:
+		return "newuidmap"
+	}
+	return ""
+}

@@ -51,6 +51,9 @@ type walker interface {
 	fds(name string, v *[]FD)
 	// bits is a u64 whose text form names the bits that names knows.
 	bits(name string, v *uint64, names bitNames)
+	// word is a u32 whose values have names; octal one that people read in base 8.
+	word(name string, v *uint32, names func(uint32) string)
+	octal(name string, v *uint32)
 	steps(name string, v *[]Step)
 	// list visits n records; a decoder calls grow with the number it read first.
 	list(name string, n int, grow func(n int), at func(i int, w walker))

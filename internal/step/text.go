@@ -38,8 +38,8 @@ type texter struct {
 
 func (t *texter) key(name string) { t.b = append(append(append(t.b, ' '), name...), '=') }
 
-// word writes s bare when that cannot be misread, else quoted.
-func (t *texter) word(s string) {
+// put writes s bare when that cannot be misread, else quoted.
+func (t *texter) put(s string) {
 	bare := s != ""
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == ',' || c == '[' || c == ']' || c == '#' || c == '=' {
@@ -57,7 +57,7 @@ func (t *texter) word(s string) {
 func (t *texter) str(name string, v *string) {
 	if *v != "" {
 		t.key(name)
-		t.word(*v)
+		t.put(*v)
 	}
 }
 
@@ -71,7 +71,7 @@ func (t *texter) strs(name string, v *[]string) {
 		if i > 0 {
 			t.b = append(t.b, ' ')
 		}
-		t.word(s)
+		t.put(s)
 	}
 	t.b = append(t.b, ']')
 }
@@ -139,6 +139,24 @@ func (t *texter) bits(name string, v *uint64, names bitNames) {
 	if *v != 0 {
 		t.key(name)
 		t.b = appendBits(t.b, *v, names)
+	}
+}
+
+func (t *texter) word(name string, v *uint32, names func(uint32) string) {
+	if *v == 0 {
+		return
+	}
+	if s := names(*v); s != "" {
+		t.str(name, &s)
+		return
+	}
+	t.u32(name, v)
+}
+
+func (t *texter) octal(name string, v *uint32) {
+	if *v != 0 {
+		t.key(name)
+		t.b = strconv.AppendUint(append(t.b, '0'), uint64(*v), 8)
 	}
 }
 

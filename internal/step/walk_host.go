@@ -16,7 +16,7 @@ func (*CgroupLimits) walk(walker) {}
 func (*CgroupJoin) Kind() Kind { return KindCgroupJoin }
 
 func (c *CgroupJoin) walk(w walker) {
-	w.u32("phase", &c.Phase)
+	w.word("phase", &c.Phase, phaseName)
 	w.str("sub", &c.Sub)
 }
 
@@ -38,7 +38,7 @@ func (s *Spawn) walk(w walker) {
 	w.bits("unshare", &s.Unshare, nsName)
 	w.str("timeOffsets", &s.TimeOffsets)
 	w.flag("fork", &s.Fork)
-	w.u32("mapHow", &s.MapHow)
+	w.word("mapHow", &s.MapHow, mapHowName)
 	walkIDMap(w, "uidMap", &s.UIDMap)
 	walkIDMap(w, "gidMap", &s.GIDMap)
 	w.flag("denySetgroup", &s.DenySetgroup)

@@ -158,7 +158,7 @@ func (u *User) walk(w walker) {
 	w.u32s("groups", &u.Groups)
 	w.flag("setGroups", &u.SetGroups)
 	w.flag("groupsDenied", &u.GroupsDenied)
-	w.u32("umask", &u.Umask)
+	w.octal("umask", &u.Umask)
 	w.flag("chownStdio", &u.ChownStdio)
 }
 
@@ -233,7 +233,7 @@ func (o *OpenRootfs) walk(w walker) {
 func (*Mount) Kind() Kind { return KindMount }
 
 func (m *Mount) walk(w walker) {
-	w.u32("type", &m.Type)
+	w.word("type", &m.Type, mountTypeName)
 	w.str("source", &m.Source)
 	w.str("target", &m.Target)
 	w.str("fstype", &m.FSType)
@@ -270,10 +270,10 @@ func (*Device) Kind() Kind { return KindDevice }
 
 func (d *Device) walk(w walker) {
 	w.str("path", &d.Path)
-	w.u32("type", &d.Type)
+	w.word("type", &d.Type, deviceTypeName)
 	w.u32("major", &d.Major)
 	w.u32("minor", &d.Minor)
-	w.u32("mode", &d.Mode)
+	w.octal("mode", &d.Mode)
 	w.u32("uid", &d.UID)
 	w.u32("gid", &d.GID)
 	w.flag("bind", &d.Bind)

@@ -32,8 +32,16 @@ func printFailures(w io.Writer, p *pkg) {
 		return
 	}
 	failed := p.failures()
+	var cut []string // nothing to say but that the package died first
 	for _, t := range failed {
+		if t.reason() == didNotEnd {
+			cut = append(cut, t.name)
+			continue
+		}
 		fmt.Fprintf(w, "\nFAIL %s %s\n%s\n", p.name, t.name, indent(t.output))
+	}
+	if len(cut) > 0 {
+		fmt.Fprintf(w, "\nFAIL %s: %s:\n%s\n", p.name, didNotEnd, indent(cut))
 	}
 	// A panic or a fatal signal is in the package's own output or in that of
 	// the test that ran then; a failed build in the compiler's.

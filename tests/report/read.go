@@ -51,6 +51,9 @@ type results struct {
 	onEnd func(*pkg)
 }
 
+// didNotEnd is what is said of a test that its package did not live to finish.
+const didNotEnd = "did not end"
+
 func newResults() *results {
 	return &results{open: map[string]*pkg{}, built: map[string][]string{}}
 }
@@ -122,7 +125,7 @@ func (r *results) end(p *pkg, action string, elapsed float64) {
 	for _, t := range p.tests {
 		if t.action == "" {
 			t.action = "fail"
-			t.output = append(t.output, "did not end\n")
+			t.output = append(t.output, didNotEnd+"\n")
 		}
 	}
 	delete(r.open, p.name)
