@@ -53,12 +53,13 @@ one() {
 		tail -n 15 "$log" | sed 's/^/     | /'
 		;;
 	esac
-	# Twice: a container that is going by itself may be in the way of the first.
-	if ! clear_up >"$log.reset" 2>&1 && ! clear_up >>"$log.reset" 2>&1; then
+	rm -f "$SKIP_FILE.failed"
+	if ! clear_up >"$log.reset" 2>&1; then
+		# A container that is going by itself may have been in the way.
 		sed 's/^/     | clearing up: /' "$log.reset"
+		clear_up >"$log.reset" 2>&1 || true
 	fi
-	rm -f "$log.reset"
-	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
+	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$log.reset"
 }
 
 # What ran, for the table.
