@@ -62,10 +62,11 @@ exec_resize() {
 		    end = time.time() + 20
 		    while want not in text and time.time() < end: text += os.read(master, 4096)
 		os.write(master, b"stty size\n"); until(b"20 80")
-		size(30, 100); time.sleep(0.5)
-		os.write(master, b"stty size; exit 4\n"); until(b"30 100")
+		size(30, 100)
+		os.write(master, b"until stty size | grep '30 100'; do sleep 0.1; done; echo re''sized\n"); until(b"resized")
+		os.write(master, b"exit 4\n")
 		status = p.wait(20)
-		sys.exit(0 if b"20 80" in text and b"30 100" in text and status == 4 else f"{text} {status}")
+		sys.exit(0 if b"resized" in text and status == 4 else f"{text} {status}")
 	END
 	timeout 60 python3 typed.py
 }
