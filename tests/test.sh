@@ -21,7 +21,7 @@ live() { "$report" -live -save "$out/$1.json" || true; }
 # (nsenter) must not find when it enters a user namespace, and links with a loader that the
 # root file systems of initstage's tests do not have: these go without.
 unit_packages() { "$GO" list -e -tags "$tags" ./... | grep -v '/integration'; }
-no_race='/nsenter$|^tare$'
+no_race='/nsenter$|/internal/initstage$|^tare$'
 
 lane_unit() {
 	local pkgs
