@@ -28,10 +28,10 @@ lane_unit() {
 	pkgs=$(unit_packages)
 	{
 		# shellcheck disable=SC2046,SC2086 # lists of import paths
-		"$GO" test -json -count=1 -race -tags "$tags" $(grep -vE "$no_race" <<<"$pkgs") 2>&1 || true
+		"$GO" test -json -count=1 -timeout 5m -race -tags "$tags" $(grep -vE "$no_race" <<<"$pkgs") 2>&1 || true
 		# shellcheck disable=SC2046
 		if grep -qE "$no_race" <<<"$pkgs"; then
-			"$GO" test -json -count=1 -tags "$tags" $(grep -E "$no_race" <<<"$pkgs") 2>&1 || true
+			"$GO" test -json -count=1 -timeout 5m -tags "$tags" $(grep -E "$no_race" <<<"$pkgs") 2>&1 || true
 		fi
 	} | live unit
 }
