@@ -103,6 +103,10 @@ test-guest: bin/tare ## everything again in QEMU: cgroup v2, hybrid, v1; three k
 test-guest-core: bin/tare ## a short run in one cgroup v2 guest
 	@tests/guest/run-tests.sh core
 
+.PHONY: test-engines
+test-engines: bin/tare ## Docker, containerd, CRI and Podman over bin/tare (core cases)
+	@tests/engines/run-core.sh
+
 .PHONY: fuzz
 fuzz: | deps ## every fuzz target for FUZZTIME (10s) each
 	@tests/fuzz.sh
