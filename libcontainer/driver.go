@@ -42,10 +42,11 @@ type driver struct {
 	ready   func() error
 
 	child   *launch.Child
-	cgroup  *os.File // for CLONE_INTO_CGROUP
-	at      string   // the barrier at which the init was seen and waits
-	awaited int      // barriers at which it was
-	hooks   bool     // a hook has run
+	cgroup  *os.File        // for CLONE_INTO_CGROUP
+	at      string          // the barrier at which the init was seen and waits
+	ahead   map[string]bool // those that it passes without waiting
+	awaited int             // barriers at which it was
+	hooks   bool            // a hook has run
 	rdtMade *host.RdtGroup
 	// netNames are the interfaces that were moved, as they are called inside; netns the descriptors
 	// that their way back needs.
@@ -102,7 +103,9 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
 		}
-		d.at = s.Name
+		if !d.ahead[s.Name] {
+			d.at = s.Name
+		}
 		d.awaited++
 		return nil
 	case *step.Release:
@@ -205,6 +208,10 @@ func (d *driver) join(s *step.CgroupJoin) error {
 // release lets the init pass a barrier. Before the last one everything that others look at is ready.
 func (d *driver) release(s *step.Release) error {
 	if d.at != s.Name {
+		if d.ahead == nil {
+			d.ahead = make(map[string]bool)
+		}
+		d.ahead[s.Name] = true
 		return d.child.Conn.ReleaseAhead(s.Name)
 	}
 	d.at = ""

@@ -18,8 +18,8 @@ report=$PWD/out/tools/report
 live() { "$report" -live -save "$out/$1.json" || true; }
 
 # The race detector starts threads before main, which the init stage's door
-# (nsenter) must not find when it enters a user namespace; and it makes a dynamic
-# binary, which initstage's tests cannot use as a container's program.
+# (nsenter) must not find when it enters a user namespace, and links with a loader that the
+# root file systems of initstage's tests do not have: these go without.
 unit_packages() { "$GO" list -e -tags "$tags" ./... | grep -v '/integration'; }
 no_race='/nsenter$|/internal/initstage$|^tare$'
 

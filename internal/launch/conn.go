@@ -135,7 +135,8 @@ func (c *Conn) send(b []byte, fds []int) error {
 	return errors.Join(err, serr)
 }
 
-// Await waits until the init has arrived at the barrier name. A Failure of the init is returned as
+// Await waits until the init has arrived at the barrier name, which may have been released ahead: then it
+// has passed it. A Failure of the init is returned as
 // such; ErrHungUp when it died without a word.
 func (c *Conn) Await(ctx context.Context, name string) error {
 	return c.bounded(ctx, name, func() error {
@@ -144,13 +145,16 @@ func (c *Conn) Await(ctx context.Context, name string) error {
 			if err != nil {
 				return err
 			}
-			if kind != step.MsgArrived || c.passed(string(body)) {
+			if kind != step.MsgArrived {
 				continue
 			}
-			if string(body) != name {
+			ahead := c.passed(string(body))
+			switch {
+			case string(body) == name:
+				return nil
+			case !ahead:
 				return fmt.Errorf("init stage is at barrier %q, expected %q", body, name)
 			}
-			return nil
 		}
 	})
 }

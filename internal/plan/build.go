@@ -12,6 +12,7 @@ import (
 
 // The barriers of a create, in order. Which of them a plan has depends on the spec.
 const (
+	BarrierAwake   = "awake"       // the init's Go runtime has its threads
 	BarrierMade    = "cgroup made" // the cgroup's directories can be mounted
 	BarrierCgroup  = "cgroup"      // the init is in its cgroup: the cgroup namespace can be made
 	BarrierHooks   = "hooks"       // mounts are done: prestart and createRuntime hooks run
@@ -109,25 +110,39 @@ func (b *builder) hostStart() {
 		b.makeCgroup()
 	}
 	b.host(b.spawn)
+	joins := !cg.Disabled && !cg.NoJoin && !b.spawn.IntoCgroup && (!b.late || cg.Mode != "v2")
+	if joins {
+		b.plan.Init = append([]step.Step{&step.Barrier{Name: BarrierAwake}}, b.plan.Init...)
+		b.host(&step.Release{Name: BarrierAwake})
+	}
 	if !cg.Disabled && !b.spawn.IntoCgroup {
 		b.makeCgroup()
 		if b.mountsCgroup1() {
 			b.host(&step.Release{Name: BarrierMade})
 		}
 	}
-	switch {
-	case cg.Disabled || cg.NoJoin || b.spawn.IntoCgroup:
+	if joins {
+		b.joinBeside()
+	} else if cg.Disabled || cg.NoJoin || b.spawn.IntoCgroup {
 		b.joined = true
-	case !b.late:
-		b.host(&step.CgroupJoin{Phase: step.JoinAll})
-		b.joined = true
-	case cg.Mode != "v2":
-		b.host(&step.CgroupJoin{Phase: step.JoinEarly})
 	}
 	if rdt := b.linux.IntelRdt; rdt != nil {
 		b.host(&step.IntelRdt{CLOS: rdt.ClosID, Place: step.At("linux.intelRdt")})
 	}
 	b.netDevices()
+}
+
+// joinBeside moves the init while it works, as soon as its Go runtime has started: while a process is
+// moved between cgroups no clone gets through on the whole machine, and a runtime without its threads
+// could do nothing meanwhile.
+func (b *builder) joinBeside() {
+	b.host(&step.Await{Name: BarrierAwake})
+	if b.late {
+		b.host(&step.CgroupJoin{Phase: step.JoinEarly})
+		return
+	}
+	b.host(&step.CgroupJoin{Phase: step.JoinAll})
+	b.joined = true
 }
 
 func (b *builder) makeCgroup() {

@@ -36,7 +36,9 @@ func BuildExec(s *specs.Spec, p *specs.Process, f *ExecFacts, o *Options) (*Plan
 	if b.f.Cgroup.Disabled || b.f.Cgroup.NoJoin || b.spawn.IntoCgroup {
 		b.joined = true
 	} else if b.f.Cgroup.Mode != "v2" {
-		b.host(&step.CgroupJoin{Phase: step.JoinEarly, Sub: o.CgroupSub})
+		b.init(&step.Barrier{Name: BarrierAwake})
+		b.host(&step.Release{Name: BarrierAwake}, &step.Await{Name: BarrierAwake},
+			&step.CgroupJoin{Phase: step.JoinEarly, Sub: o.CgroupSub})
 	}
 	b.init(&step.Setsid{})
 	if !o.NoNewKeyring {

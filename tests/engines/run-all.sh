@@ -15,6 +15,10 @@ if ! why=$("$here/root.sh" can); then
 	echo "engines: skipped: $why"
 	exit 0
 fi
+if ! "$here/root.sh" make; then
+	echo "engines: skipped: their root could not be made (no Debian mirror?)"
+	exit 0
+fi
 bad=0
 for r in "${runtimes[@]}"; do
 	spec=$r

@@ -15,5 +15,9 @@ if ! why=$(unshare --mount --net --pid --ipc --uts --cgroup --fork true 2>&1); t
 	echo "engines: skipped: no new namespaces here: $why"
 	exit 0
 fi
+if ! "$here/root.sh" make; then
+	echo "engines: skipped: their root could not be made (no Debian mirror?)"
+	exit 0
+fi
 export ENGINES_OUT=${ENGINES_OUT:-$top/out/engines-core}
 exec "$here/run.sh" --core --runtime "tare=$TARE" docker containerd cri podman

@@ -33,6 +33,9 @@ line() {
 	printf '%-4s %s: %s (%ss)%s\n' "$1" "$SUITE" "$2" "$3" "${4:+ - $4}"
 }
 
+# In a process of its own: under `set -e`.
+clear_up() { timeout 60 "$BASH" /suite/suite.sh "$SUITE" reset; }
+
 # one FUNCTION TITLE: in a process group of its own, with a deadline.
 one() {
 	local began=$SECONDS status=0 log=$logs/$1.log reason
@@ -50,8 +53,13 @@ one() {
 		tail -n 15 "$log" | sed 's/^/     | /'
 		;;
 	esac
-	reset >/dev/null 2>&1 || true
-	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$SKIP_FILE.failed"
+	rm -f "$SKIP_FILE.failed"
+	if ! clear_up >"$log.reset" 2>&1; then
+		# A container that is going by itself may have been in the way.
+		sed 's/^/     | clearing up: /' "$log.reset"
+		clear_up >"$log.reset" 2>&1 || true
+	fi
+	rm -rf --one-file-system "$WORK" "$SKIP_FILE" "$log.reset"
 }
 
 # What ran, for the table.

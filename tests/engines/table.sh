@@ -24,19 +24,19 @@ table() {
 	local suite title r
 	printf 'Kernel %s, cgroups: %s.' "$(uname -r)" "$(cat "$out/cgroup" 2>/dev/null || echo unknown)"
 	[[ ! -f $out/engines.version ]] || printf ' %s.' "$(tr '\n' ',' <"$out/engines.version" | sed 's/,$//; s/,/, /g')"
-	printf '\n\n| engine | '
-	for r in "${runtimes[@]}"; do printf '%s | ' "$(version "$r")"; done
+	printf '\n\n| engine |'
+	for r in "${runtimes[@]}"; do printf ' %s |' "$(version "$r")"; done
 	printf '\n| --- | --- | --- | --- |\n'
 	for suite in docker containerd cri podman; do
-		printf '| %s | ' "$suite"
-		for r in "${runtimes[@]}"; do printf '%s | ' "$(count "$r" "$suite")"; done
+		printf '| %s |' "$suite"
+		for r in "${runtimes[@]}"; do printf ' %s |' "$(count "$r" "$suite")"; done
 		printf '\n'
 	done
 	for suite in docker containerd cri podman; do
 		printf '\n### %s\n\n| case | tare | runc | crun |\n| --- | --- | --- | --- |\n' "$suite"
 		rows "$suite" | while IFS= read -r title; do
-			printf '| %s | ' "${title//|/\\|}"
-			for r in "${runtimes[@]}"; do printf '%s | ' "$(cell "$r" "$suite" "$title")"; done
+			printf '| %s |' "${title//|/\\|}"
+			for r in "${runtimes[@]}"; do printf ' %s |' "$(cell "$r" "$suite" "$title")"; done
 			printf '\n'
 		done
 	done

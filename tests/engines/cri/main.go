@@ -28,7 +28,7 @@ type suiteCase struct {
 }
 
 func cases() []suiteCase {
-	return append(append(lifecycleCases(), execCases()...), append(namespaceCases(), append(securityCases(), resourceCases()...)...)...)
+	return append(append(append(lifecycleCases(), execCases()...), streamCases()...), append(namespaceCases(), append(securityCases(), resourceCases()...)...)...)
 }
 
 func main() {

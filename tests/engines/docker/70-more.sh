@@ -49,7 +49,7 @@ it 'a shell that is typed into: exec -it, its size follows the terminal' exec_re
 exec_resize() {
 	bg c1 "${forever[@]}"
 	cat >typed.py <<-'END'
-		import fcntl, os, pty, struct, subprocess, sys, termios, time
+		import fcntl, os, pty, select, struct, subprocess, sys, termios, time
 		master, slave = pty.openpty()
 		def size(rows, cols): fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 		size(20, 80)
@@ -57,15 +57,19 @@ exec_resize() {
 		    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 		os.close(slave)
 		text = b""
-		def until(want):
+		# until calls again() meanwhile: the client misses a change of size that comes before it listens.
+		def until(want, again):
 		    global text
-		    end = time.time() + 20
-		    while want not in text and time.time() < end: text += os.read(master, 4096)
-		os.write(master, b"stty size\n"); until(b"20 80")
-		size(30, 100); time.sleep(0.5)
-		os.write(master, b"stty size; exit 4\n"); until(b"30 100")
+		    end = time.time() + 30
+		    while want not in text and time.time() < end:
+		        if select.select([master], [], [], 0.3)[0]: text += os.read(master, 4096)
+		        else: again()
+		os.write(master, b"stty size\n"); until(b"20 80", lambda: None)
+		os.write(master, b"until stty size | grep '30 100'; do sleep 0.1; done; echo re''sized\n")
+		until(b"resized", lambda: (size(30, 99), size(30, 100)))
+		os.write(master, b"exit 4\n")
 		status = p.wait(20)
-		sys.exit(0 if b"20 80" in text and b"30 100" in text and status == 4 else f"{text} {status}")
+		sys.exit(0 if b"resized" in text and status == 4 else f"{text} {status}")
 	END
 	timeout 60 python3 typed.py
 }

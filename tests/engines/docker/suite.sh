@@ -17,7 +17,7 @@ up() {
 	echo 'dockremap:x:990:990::/:/bin/false' >>/etc/passwd
 	echo 'dockremap:x:990:' >>/etc/group
 	echo 'dockremap:100000:65536' | tee -a /etc/subuid >>/etc/subgid
-		mkdir -p /etc/docker
+	mkdir -p /etc/docker
 	# (dockerd reserves the names runc and crun.)
 	shipped docker/daemon.json under-test >/etc/docker/daemon.json
 	# shellcheck disable=SC2119
