@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -61,6 +62,15 @@ func not(t *testing.T, subject, why string) {
 	t.Helper()
 	if suite.subject == subject {
 		skip(t, "%s: %s", subject, why)
+	}
+}
+
+// notCovered skips the case for a build that counts its coverage: its counters need descriptors and a
+// directory of their own, and it says on stderr when it cannot reach them.
+func notCovered(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GOCOVERDIR") != "" {
+		skip(t, "a coverage build has needs of its own")
 	}
 }
 
