@@ -1,10 +1,13 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // NetStats are the counters of a network interface since it was made, as its own side counts them.
@@ -25,6 +28,9 @@ type NetStats struct {
 // None when that is the caller's own: they are not the process's then.
 func NetworkStats(pid int) ([]NetStats, error) {
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if leaving(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +39,18 @@ func NetworkStats(pid int) ([]NetStats, error) {
 		return nil, err
 	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))
+	if leaving(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return parseNetDev(string(b))
+}
+
+// leaving: a process that is ending has left its namespaces a moment before it is dead.
+func leaving(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL)
 }
 
 // parseNetDev reads proc_pid_net(5) dev: two lines of headings, then `name: ` and sixteen numbers, eight
