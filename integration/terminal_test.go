@@ -257,9 +257,8 @@ func TestCallersTerminalIsRestoredAfterAFailure(t *testing.T) {
 	if *before != *after {
 		t.Errorf("was %+v, is %+v", before, after)
 	}
-	if !strings.Contains(host.text(), "no such file or directory") {
-		t.Errorf("%q", host.text())
-	}
+	// What the terminal has taken is read here a moment later.
+	waitFor(t, "the error", func() bool { return strings.Contains(host.text(), "no such file or directory") })
 }
 
 func TestForegroundTerminalPassesAllOutputAtExit(t *testing.T) {

@@ -270,5 +270,8 @@ func (e *execution) announce() error {
 	if err := announce(&e.o.IO, child.Pid, child.Pidfd); err != nil {
 		return fmt.Errorf("exec: %w", err)
 	}
+	if e.o.Started != nil {
+		e.o.Started(&Process{pid: child.Pid, pidfd: child.Pidfd})
+	}
 	return nil
 }

@@ -104,6 +104,9 @@ type ExecOptions struct {
 	Cgroup []string
 	// NoNewKeyring keeps the session keyring of the caller.
 	NoNewKeyring bool
+	// Started is called with the process before it executes its program; what Exec returns is the same
+	// process. Nil is fine.
+	Started func(*Process)
 }
 
 // KillOptions say whom Kill reaches.

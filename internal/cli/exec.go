@@ -105,16 +105,18 @@ func (a *app) execForeground(ctx context.Context, c *libcontainer.Container, o l
 	}
 	defer at.release()
 	o.Console = at.take
+	o.Started = func(p *libcontainer.Process) {
+		at.signals.Forward(p.Pid(), at.console, func(sig int) {
+			if err := p.Signal(sig); err != nil {
+				a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
+			}
+		})
+	}
 	p, err := c.Exec(at.ctx, o)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	at.signals.Forward(p.Pid(), at.console, func(sig int) {
-		if err := p.Signal(sig); err != nil {
-			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
-		}
-	})
 	status, err := p.Wait(ctx)
 	if rerr := at.release(); rerr != nil {
 		a.warn(rerr.Error())

@@ -56,13 +56,18 @@ func createAndStart(ctx context.Context, rt *libcontainer.Runtime, id string, o 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.StartWith(ctx, libcontainer.StartOptions{NotifySocket: o.NotifySocket}); err != nil {
-		if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
-			err = fmt.Errorf("%w (and the container could not be deleted: %w)", err, derr)
-		}
-		return nil, err
+	return c, startOrDelete(ctx, c, o.NotifySocket)
+}
+
+func startOrDelete(ctx context.Context, c *libcontainer.Container, notifySocket string) error {
+	err := c.StartWith(ctx, libcontainer.StartOptions{NotifySocket: notifySocket})
+	if err == nil {
+		return nil
 	}
-	return c, nil
+	if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
+		err = fmt.Errorf("%w (and the container could not be deleted: %w)", err, derr)
+	}
+	return err
 }
 
 // deleteTime bounds how long run waits for others that hold the container at its end.
@@ -111,15 +116,20 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	}
 	defer at.release()
 	o.Console = at.take
-	c, err := createAndStart(at.ctx, rt, id, o)
+	c, err := rt.Create(at.ctx, id, o)
 	if err != nil {
 		return err
 	}
+	// From now on a signal is the program's: one that came while start is under way must neither be lost
+	// nor undo a program that runs already.
 	at.signals.Forward(c.InitPid(), at.console, func(sig int) {
 		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
 			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
 		}
 	})
+	if err := startOrDelete(ctx, c, o.NotifySocket); err != nil {
+		return err
+	}
 	status, err := c.Wait(ctx)
 	// From here on a signal must not keep the container from being removed.
 	_, stop := interruptible(ctx)
