@@ -117,6 +117,7 @@ func (a *app) execForeground(ctx context.Context, c *libcontainer.Container, o l
 		return err
 	}
 	defer p.Close()
+	at.signals.Reap()
 	status, err := p.Wait(ctx)
 	if rerr := at.release(); rerr != nil {
 		a.warn(rerr.Error())

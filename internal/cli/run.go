@@ -130,6 +130,7 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	if err := startOrDelete(ctx, c, o.NotifySocket); err != nil {
 		return err
 	}
+	at.signals.Reap() // hooks have run
 	status, err := c.Wait(ctx)
 	// From here on a signal must not keep the container from being removed.
 	_, stop := interruptible(ctx)

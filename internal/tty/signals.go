@@ -7,6 +7,7 @@ import "C"
 import (
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"tare/internal/sys"
@@ -18,6 +19,7 @@ import (
 type Signals struct {
 	c      chan os.Signal
 	pipe   [2]*os.File
+	reap   atomic.Bool
 	target chan target
 	stop   chan struct{}
 	done   chan struct{}
@@ -25,6 +27,7 @@ type Signals struct {
 
 // target is where signals go once there is a process.
 type target struct {
+	reap    *atomic.Bool // see Reap
 	pid     int
 	console *Console
 	send    func(sig int)
@@ -94,9 +97,13 @@ func (s *Signals) read() {
 // nobody. When that comes, children are reaped other than pid: with a subreaper the orphans of the
 // container become the runtime's own.
 func (s *Signals) Forward(pid int, console *Console, send func(sig int)) {
-	s.target <- target{pid, console, send}
+	s.target <- target{&s.reap, pid, console, send}
 	signal.Notify(s.c, faults()...)
 }
+
+// Reap says that no child but the process is waited for by anybody any more: from now on SIGCHLD has the
+// others reaped.
+func (s *Signals) Reap() { s.reap.Store(true) }
 
 // Stop ends it: signals have their default effect again.
 func (s *Signals) Stop() {
@@ -146,7 +153,9 @@ func (s *Signals) forward(t target) {
 func (t target) deliver(sig os.Signal) {
 	switch {
 	case sig == unix.SIGCHLD:
-		reapOthers(t.pid)
+		if t.reap.Load() {
+			reapOthers(t.pid)
+		}
 	case sig == unix.SIGWINCH && t.console != nil:
 		t.console.Resize() // a terminal that has gone says so on its own
 	default:

@@ -236,6 +236,7 @@ func forwardMain() {
 	done := make(chan int, 64)
 	os.Stdout.WriteString("early\n")
 	os.Stdout.WriteString((<-early).String() + "\n") // SIGUSR1, which came before, waits
+	s.Reap()
 	s.Forward(child.Process.Pid, nil, func(sig int) { done <- sig })
 	os.Stdout.WriteString("ready\n")
 	for sig := range done {
