@@ -169,8 +169,11 @@ func (c *Container) planDump(l *loaded, s *specs.Spec, version int) (*plan.Dump,
 	paths := l.mgr.Paths()
 	f.CgroupMode = l.mgr.Config().Mode().String()
 	f.Freezer = paths["freezer"]
-	if f.Freezer == "" && version >= criuFreezeV2 && l.mgr.Config().Mode() == cgroups.V2 {
-		f.Freezer = paths[""]
+	if v2 := paths[""]; v2 != "" { // the one that Pause uses, also beside v1
+		if err := needCRIU(version, criuFreezeV2, "the freezer of cgroup v2"); err != nil {
+			return nil, err
+		}
+		f.Freezer = v2
 	}
 	if len(paths) == 0 { // a container without a cgroup of its own still sees the host's
 		layout, err := cgroups.Detect()
