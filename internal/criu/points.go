@@ -15,10 +15,7 @@ import (
 func MakePoints(points []plan.MountPoint) error {
 	for i := range points {
 		if err := makePoint(&points[i]); err != nil {
-			if points[i].At != "" {
-				return fmt.Errorf("%s.destination: %w", points[i].At, err)
-			}
-			return err
+			return fmt.Errorf("%s.destination: %w", points[i].At, err)
 		}
 	}
 	return nil

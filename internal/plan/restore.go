@@ -91,7 +91,6 @@ func BuildRestore(s *specs.Spec, f *RestoreFacts, o *Options) (*Restore, error) 
 	}
 	if o.NotifyDir != "" {
 		r.external(notifyTarget, o.NotifyDir)
-		r.point("", notifyTarget, true)
 	}
 	for _, p := range devicePaths(s) {
 		r.external(p, p)
