@@ -109,19 +109,32 @@ func (p *Process) start(o *Options, theirs int) error {
 	if o.Root == "" {
 		return p.fork(o, attr)
 	}
-	failed := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, in another namespace now, ends with the goroutine
+	return onThread(func() error {
 		err := ownRoot(o.Root)
 		if err == nil && o.Inside != nil {
 			err = o.Inside()
 		}
-		if err == nil {
-			err = p.fork(o, attr)
+		if err != nil {
+			return err
 		}
-		failed <- err
+		return p.fork(o, attr)
+	})
+}
+
+// onThread calls f on a thread that ends with it, whatever f has made of it. The first thread of a process
+// cannot end, and /proc/self speaks of it: while it is held back another one is taken.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and unlocked on the first thread only
+		if unix.Gettid() == unix.Getpid() {
+			done <- onThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f()
 	}()
-	return <-failed
+	return <-done
 }
 
 func (p *Process) fork(o *Options, attr *syscall.ProcAttr) error {
