@@ -227,6 +227,7 @@ func (c *Conn) next() (kind uint32, body []byte, err error) {
 			return 0, nil, err
 		}
 		if kind == step.MsgFailure {
+			r.Explain()
 			return 0, nil, &Failure{*r}
 		}
 		if c.OnReport != nil {

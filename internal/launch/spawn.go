@@ -23,6 +23,8 @@ type Options struct {
 	Stdio [3]*os.File
 	// Joins are the opened namespaces of Spawn.Joins, in their order.
 	Joins []*os.File
+	// Calls: the plan will come with a program for the fast lane.
+	Calls bool
 	// Cgroup is the cgroup's directory for Spawn.IntoCgroup.
 	Cgroup *os.File
 	// MapHelpers writes the id maps of pid for step.MapHelpers.
@@ -116,7 +118,11 @@ func clone(s *step.Spawn, o Options, sock int, conn *Conn) (*Child, error) {
 		}
 	}
 	exe := fmt.Sprintf("/proc/self/fd/%d", o.Exe.Fd())
-	pid, err := syscall.ForkExec(exe, []string{step.InitName, mode}, attr)
+	args := []string{step.InitName, mode}
+	if o.Calls {
+		args = append(args, step.ModeCalls)
+	}
+	pid, err := syscall.ForkExec(exe, args, attr)
 	runtime.KeepAlive(o)
 	if err != nil {
 		return nil, fmt.Errorf("clone the init stage: %w", err)
