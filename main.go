@@ -1,8 +1,13 @@
 // Command tare is an OCI container runtime.
 package main
 
+// The limits of its cgroup need no heeding, and no watching, in a process that lives for milliseconds.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 import (
 	"os"
+	"runtime"
 
 	"tare/internal/cli"
 	_ "tare/nsenter" // the init stage never reaches main
@@ -15,5 +20,7 @@ var (
 )
 
 func main() {
+	// One thing at a time: idle processors that look for work cost more than a command lasts.
+	runtime.GOMAXPROCS(1)
 	os.Exit(cli.Main(os.Args, cli.Build{Version: version, Commit: commit}))
 }

@@ -192,8 +192,8 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	if err := d.started(); err != nil {
 		return err
 	}
-	req := &step.Request{Debug: debug, Calls: program, Steps: d.plan.Init}
-	return d.child.Conn.SendPlan(ctx, req, d.fds)
+	req := &step.Request{Debug: debug, Steps: d.plan.Init}
+	return d.child.Conn.SendPlan(ctx, req, program.Pieces(), d.fds)
 }
 
 func (d *driver) join(s *step.CgroupJoin) error {

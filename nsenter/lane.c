@@ -152,7 +152,7 @@ static int load(struct lane *l, const struct lane_header *h)
 
 static uint64_t value(const struct lane *l, const struct lane_op *o, int i)
 {
-	const uint64_t v = o->arg[i];
+	const uint32_t v = o->arg[i];
 
 	switch (o->kinds >> 2 * i & 3) {
 	case LANE_DATA:
@@ -168,6 +168,11 @@ static uint64_t value(const struct lane *l, const struct lane_op *o, int i)
 static void *pointer(const struct lane *l, const struct lane_op *o, int i)
 {
 	return (void *)(uintptr_t)value(l, o, i);
+}
+
+static uint64_t pair(uint32_t low, uint32_t high)
+{
+	return (uint64_t)high << 32 | low;
 }
 
 static uint64_t word(const void *p)
@@ -298,7 +303,7 @@ static void run(struct lane *l)
 				return;
 			break;
 		case LANE_STEP:
-			tare_rest.index = (uint32_t)o->arg[0];
+			tare_rest.index = o->arg[0];
 			tare_rest.half = 0;
 			if (l->head->debug)
 				say_step(tare_rest.index);
@@ -310,7 +315,7 @@ static void run(struct lane *l)
 			close_slot(l, o->arg[0]);
 			break;
 		case LANE_TEST: /* masked word; nr: the jump is for equality, else for the contrary */
-			if (((word(pointer(l, o, 0)) & o->arg[1]) == o->arg[2]) != (o->nr != 0))
+			if (((word(pointer(l, o, 0)) & pair(o->arg[1], o->arg[3])) == pair(o->arg[2], o->arg[4])) != o->nr)
 				break;
 			if (!o->jump)
 				return;
@@ -322,7 +327,7 @@ static void run(struct lane *l)
 				return;
 			break;
 		case LANE_SET:
-			l->slot[o->dst] = value(l, o, 0);
+			l->slot[o->dst] = o->nr ? NO_FD : value(l, o, 0);
 			break;
 		case LANE_IF_OPEN:
 			if (l->slot[o->arg[0]] != NO_FD)
@@ -332,7 +337,7 @@ static void run(struct lane *l)
 			pc += o->jump;
 			break;
 		case LANE_OR: {
-			const uint64_t v = word(pointer(l, o, 0)) | o->arg[1];
+			const uint64_t v = word(pointer(l, o, 0)) | value(l, o, 1);
 
 			memcpy(pointer(l, o, 0), &v, sizeof v);
 			break;

@@ -43,9 +43,10 @@ enum { LANE_NUMBER, LANE_DATA, LANE_SLOT, LANE_SCRATCH };
 struct lane_op {
 	uint8_t code, dst;
 	uint16_t kinds; /* two bits an argument */
-	uint32_t nr;    /* system call */
-	uint16_t errs[3], jump;
-	uint64_t arg[6];
+	uint16_t nr;    /* system call, or a flag */
+	uint16_t jump;
+	uint16_t errs[3], zero;
+	uint32_t arg[6];
 };
 
 struct lane_header {

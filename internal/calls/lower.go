@@ -26,13 +26,13 @@ type lowering struct {
 
 // Lower gives the program for an init's list, nil when there is nothing in it for the fast lane. table is the
 // number of descriptors that go with the list. With debug the lane reports each step.
-func Lower(steps []step.Step, table int, debug bool) []byte {
+func Lower(steps []step.Step, table int, debug bool) *Program {
 	l := &lowering{steps: steps}
 	if !l.fits(table) {
 		return nil
 	}
-	l.ops = make([]op, 0, 512)
-	l.data = make([]byte, 0, 8192)
+	l.ops = make([]op, 0, 28*len(steps))
+	l.data = make([]byte, 0, 192*len(steps)+homeSize)
 	l.stat = l.room(256)
 	barrier := -1 // where the ops of the last barrier begin
 	for i, s := range steps {
@@ -40,7 +40,7 @@ func Lower(steps []step.Step, table int, debug bool) []byte {
 		if s.Kind() == step.KindBarrier {
 			barrier = len(l.ops)
 		}
-		l.simple(opStep, num(i))
+		l.add(opStep, num(i))
 		l.free = slotFree
 		if !l.keepsParent(s) {
 			l.dropParent()
@@ -54,11 +54,11 @@ func Lower(steps []step.Step, table int, debug bool) []byte {
 			if barrier >= 0 {
 				l.ops = l.ops[:barrier+1]
 			}
-			l.simple(opLeave)
+			l.add(opLeave)
 			break
 		}
 	}
-	return l.encode(debug)
+	return l.finish(debug)
 }
 
 // fits tells whether the lane can do what stands outside the steps: it gives the descriptors that the
@@ -119,7 +119,7 @@ func (l *lowering) step(s step.Step) bool {
 	case *step.Seccomp:
 		return l.seccomp(s)
 	case *step.WaitStart:
-		l.simple(opWait, slot(l.table(s.Listener)))
+		l.add(opWait, slot(l.table(s.Listener)))
 	case *step.PlaceFDs: // fits has seen that it is empty
 	case *step.Exec:
 		l.execute()
@@ -168,7 +168,7 @@ func (l *lowering) barrier(b *step.Barrier) bool {
 	}
 	said := append(step.AppendHeader(nil, step.MsgArrived, len(b.Name)), b.Name...)
 	heard := append(step.AppendHeader(nil, step.MsgGo, len(b.Name)), b.Name...)
-	l.simple(opBarrier, l.bytes(said), l.bytes(heard), num(len(said)))
+	l.add(opBarrier, l.bytes(said), l.bytes(heard), num(len(said)))
 	return true
 }
 

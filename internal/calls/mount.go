@@ -45,11 +45,10 @@ func (l *lowering) target(m *step.Mount, src int) (n int, missing []int) {
 func (l *lowering) create(m *step.Mount, n, src, opened int) {
 	there := l.jump()
 	l.land(opened)
-	l.simple(opSet, num(1))
-	l.ops[len(l.ops)-1].dst = slotMade
+	l.set(slotMade, num(1))
 	dirPath, base := split(m.Target)
 	if base == "" || base == "." || base == ".." {
-		l.simple(opLeave)
+		l.add(opLeave)
 		l.land(there)
 		return
 	}
@@ -94,7 +93,7 @@ func (l *lowering) mountFS(m *step.Mount) bool {
 		// It keeps the mode of the directory that it hides, when there was one.
 		l.statx(slot(target), l.stat)
 		a := l.bytes([]byte("0000\x00"))
-		l.simple(opOctal, l.stat.plus(statxMode), a)
+		l.add(opOctal, l.stat.plus(statxMode), a)
 		mode = &a
 	}
 	late := m.FSType == "tmpfs" && set&unix.MS_RDONLY != 0
@@ -204,7 +203,7 @@ func (l *lowering) remount(m *step.Mount) bool {
 		l.setAttrs(target, m, false)
 	} else {
 		path := l.room(32)
-		l.simple(opFDPath, slot(target), path)
+		l.add(opFDPath, slot(target), path)
 		l.call(unix.SYS_MOUNT, num(0), path, num(0), num(m.Set|unix.MS_REMOUNT), l.text(rootfs.Joined(m.Data)))
 	}
 	l.commit()
@@ -231,7 +230,7 @@ func (l *lowering) settle(m *step.Mount, t, target int) {
 	a, b := l.stat, l.room(256)
 	l.statx(slot(t), a)
 	l.statx(slot(now), b)
-	l.simple(opSame, a.plus(statxMount), b.plus(statxMount))
+	l.add(opSame, a.plus(statxMount), b.plus(statxMount))
 	l.close(now)
 	l.propagate(t, m)
 	l.close(t)
@@ -241,7 +240,7 @@ func (l *lowering) settle(m *step.Mount, t, target int) {
 // idmap sets an id map, whose user namespace is a descriptor from the table: it goes into the argument.
 func (l *lowering) idmap(t int, m *step.Mount) {
 	attr := l.words(unix.MOUNT_ATTR_IDMAP, 0, 0, 0)
-	l.simple(opOr, attr.plus(24), slot(l.table(m.IDMap)))
+	l.add(opOr, attr.plus(24), slot(l.table(m.IDMap)))
 	flags := emptyPath
 	if m.IDMapRec {
 		flags |= unix.AT_RECURSIVE

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	dirFD     = uint64(0xffffffffffffff9c) // AT_FDCWD
+	dirFD     = uint32(0xffffff9c) // AT_FDCWD
 	emptyPath = unix.AT_EMPTY_PATH
 )
 

@@ -50,7 +50,7 @@ func (l *lowering) chownStdio(fd int, uid uint32) {
 	notNull := l.expect(l.stat.plus(statxRdev), ^uint64(0), 3<<32|1)
 	null := l.refuse(l.stat.plus(statxMode), formatMask, unix.S_IFCHR)
 	l.land(notNull)
-	l.on(l.call(unix.SYS_FCHOWN, num(fd), num(uid), num(uint64(0xffffffff))),
+	l.on(l.call(unix.SYS_FCHOWN, num(fd), num(uid), num(uint32(0xffffffff))),
 		uint16(unix.EPERM), uint16(unix.EINVAL), uint16(unix.EROFS))
 	l.land(closed, same, null)
 }
@@ -88,14 +88,12 @@ func (l *lowering) findExec(s *step.FindExec) bool {
 			l.expect(l.stat.plus(statxMode), formatMask, unix.S_IFREG),
 			l.on(l.call(unix.SYS_FACCESSAT2, num(dirFD), at, num(unix.X_OK), num(unix.AT_EACCESS)), anyErrno),
 		}
-		l.simple(opSet, at)
-		l.ops[len(l.ops)-1].dst = slotPath
-		l.simple(opSet, l.failure(&step.Report{Index: uint32(len(l.steps) - 1), Step: step.KindExec, At: e.Where(), Op: step.OpExecve, Value: path}))
-		l.ops[len(l.ops)-1].dst = slotReport
+		l.set(slotPath, at)
+		l.set(slotReport, l.failure(&step.Report{Index: uint32(len(l.steps) - 1), Step: step.KindExec, At: e.Where(), Op: step.OpExecve, Value: path}))
 		found = append(found, l.jump())
 		l.land(misses...)
 	}
-	l.simple(opLeave)
+	l.add(opLeave)
 	l.land(found...)
 	if e.Home {
 		l.home()
@@ -156,7 +154,7 @@ func (l *lowering) home() {
 	fd := l.slot()
 	how := l.words(unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
 	none := l.on(l.into(fd, unix.SYS_OPENAT2, slot(slotRoot), l.text("/etc/passwd"), how, num(24)), anyErrno)
-	l.simple(opHome, slot(fd), l.homeText().plus(len(homeKey)), num(homeSize-len(homeKey)))
+	l.add(opHome, slot(fd), l.homeText().plus(len(homeKey)), num(homeSize-len(homeKey)))
 	l.close(fd)
 	l.land(none)
 }
@@ -205,7 +203,7 @@ func (l *lowering) mayFilter() {
 	l.call(unix.SYS_CAPGET, head, sets)
 	may := l.refuse(sets.plus(4), sysAdmin, 0)
 	has := l.refuse(sets, sysAdmin, sysAdmin)
-	l.simple(opOr, sets, num(sysAdmin))
+	l.add(opOr, sets, num(sysAdmin))
 	l.call(unix.SYS_CAPSET, head, sets)
 	l.land(may, has)
 }
@@ -230,10 +228,10 @@ func (l *lowering) getReady() {
 		return
 	}
 	l.ready = true
-	l.simple(opReset)
-	l.call(unix.SYS_CLOSE_RANGE, num(3), num(uint64(0xffffffff)), num(unix.CLOSE_RANGE_CLOEXEC))
+	l.add(opReset)
+	l.call(unix.SYS_CLOSE_RANGE, num(3), num(uint32(0xffffffff)), num(unix.CLOSE_RANGE_CLOEXEC))
 	goodbye := append(step.AppendHeader(nil, step.MsgArrived, len(step.ArrivedExec)), step.ArrivedExec...)
-	l.simple(opSend, l.bytes(goodbye), num(len(goodbye)))
+	l.add(opSend, l.bytes(goodbye), num(len(goodbye)))
 }
 
 func (l *lowering) execute() {
@@ -241,8 +239,8 @@ func (l *lowering) execute() {
 	e := l.exec
 	argv := l.vector(e.Args, false)
 	envp := l.vector(e.Env, e.Home)
-	l.simple(opExec, slot(slotPath), argv, envp)
-	l.simple(opFail, slot(slotReport))
+	l.add(opExec, slot(slotPath), argv, envp)
+	l.add(opFail, slot(slotReport))
 }
 
 // vector is an array of addresses with its closing NULL. With home HOME is looked up, in place of an empty one.

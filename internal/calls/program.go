@@ -17,7 +17,7 @@ import "encoding/binary"
 const (
 	magic      = 0x6c6c6163
 	headerSize = 24
-	opSize     = 64
+	opSize     = 40
 
 	slotRoot  = 1 // the rootfs, or the present root
 	slotNull  = 2 // the container's /dev/null
@@ -73,23 +73,24 @@ const (
 
 type arg struct {
 	kind uint16
-	v    uint64
+	v    uint32
 }
 
-func num[T ~int | ~uint | ~int64 | ~uint64 | ~uint32 | ~uintptr](v T) arg {
-	return arg{kindNumber, uint64(v)}
-}
-func slot(n int) arg      { return arg{kindSlot, uint64(n)} }
-func scratch(off int) arg { return arg{kindScratch, uint64(off)} }
+// num is a number; the kernel's arguments that are used here have no more than 32 bits that count.
+func num[T ~int | ~uint64 | ~uint32](v T) arg { return arg{kindNumber, uint32(v)} }
 
-// op is one instruction; struct lane_op says what the fields are.
+func slot(n int) arg { return arg{kindSlot, uint32(n)} }
+
+// op is one instruction; struct lane_op says what the fields are, and has them in the same places.
 type op struct {
-	code code
-	dst  int
-	nr   uint32
-	errs [3]uint16
-	jump int
-	args [6]arg
+	code  code
+	dst   uint8
+	kinds uint16
+	nr    uint16
+	jump  uint16
+	errs  [3]uint16
+	_     uint16
+	args  [6]uint32
 }
 
 // program collects instructions and what they point to.
@@ -97,9 +98,8 @@ type program struct {
 	ops    []op
 	data   []byte
 	relocs [][2]uint32
-	top    int // scratch memory in use
-	texts  map[string]int
-	free   int // next free slot of the present step
+	top    uint32 // scratch memory in use
+	free   int    // next free slot of the present step
 }
 
 // on makes the errnos of the op expected; it returns the op's index for land.
@@ -111,33 +111,45 @@ func (p *program) on(i int, errnos ...uint16) int {
 // land makes the jumps of ops go to what comes next.
 func (p *program) land(ops ...int) {
 	for _, i := range ops {
-		p.ops[i].jump = len(p.ops) - i - 1
+		p.ops[i].jump = uint16(len(p.ops) - i - 1)
 	}
 }
 
-func (p *program) add(o op) int {
-	p.ops = append(p.ops, o)
+func (p *program) add(c code, args ...arg) int {
+	p.ops = append(p.ops, op{code: c})
+	o := &p.ops[len(p.ops)-1]
+	for i, a := range args {
+		o.kinds |= a.kind << (2 * i)
+		o.args[i] = a.v
+	}
 	return len(p.ops) - 1
 }
 
-func (p *program) call(nr uintptr, args ...arg) int { return p.into(0, nr, args...) }
-
-// into is call with the slot for the result.
-func (p *program) into(dst int, nr uintptr, args ...arg) int {
-	o := op{code: opCall, dst: dst, nr: uint32(nr)}
-	copy(o.args[:], args)
-	return p.add(o)
+func (p *program) call(nr int, args ...arg) int {
+	i := p.add(opCall, args...)
+	p.ops[i].nr = uint16(nr)
+	return i
 }
 
-func (p *program) simple(c code, args ...arg) int {
-	o := op{code: c}
-	copy(o.args[:], args)
-	return p.add(o)
+// into is call with the slot for the result.
+func (p *program) into(dst int, nr int, args ...arg) int {
+	i := p.call(nr, args...)
+	p.ops[i].dst = uint8(dst)
+	return i
+}
+
+// set makes slot dst hold a.
+func (p *program) set(dst int, a arg) { p.ops[p.add(opSet, a)].dst = uint8(dst) }
+
+// forget makes slot dst empty without closing what it held: another slot has that now.
+func (p *program) forget(dst int) {
+	p.set(dst, num(0))
+	p.ops[len(p.ops)-1].nr = 1
 }
 
 // expect leaves the step, or with land jumps, unless the masked 64-bit word at at is want.
 func (p *program) expect(at arg, mask, want uint64) int {
-	return p.simple(opTest, at, num(mask), num(want))
+	return p.add(opTest, at, num(mask), num(want), num(mask>>32), num(want>>32))
 }
 
 // refuse is the contrary of expect.
@@ -147,13 +159,13 @@ func (p *program) refuse(at arg, mask, value uint64) int {
 	return i
 }
 
-func (p *program) jump() int { return p.simple(opJump) }
+func (p *program) jump() int { return p.add(opJump) }
 
-func (p *program) ifOpen(n int) int { return p.simple(opIfOpen, num(n)) }
+func (p *program) ifOpen(n int) int { return p.add(opIfOpen, num(n)) }
 
-func (p *program) commit() { p.simple(opCommit) }
+func (p *program) commit() { p.add(opCommit) }
 
-func (p *program) close(n int) { p.simple(opClose, num(n)) }
+func (p *program) close(n int) { p.add(opClose, num(n)) }
 
 // slot gives a free one until the step's end.
 func (p *program) slot() int {
@@ -163,16 +175,9 @@ func (p *program) slot() int {
 
 // text is the address of s as a C string.
 func (p *program) text(s string) arg {
-	off, ok := p.texts[s]
-	if !ok {
-		off = len(p.data)
-		p.data = append(append(p.data, s...), 0)
-		if p.texts == nil {
-			p.texts = make(map[string]int)
-		}
-		p.texts[s] = off
-	}
-	return arg{kindData, uint64(off)}
+	off := len(p.data)
+	p.data = append(append(p.data, s...), 0)
+	return arg{kindData, uint32(off)}
 }
 
 // bytes is the address of b, aligned to 8.
@@ -182,7 +187,7 @@ func (p *program) bytes(b []byte) arg {
 	}
 	off := len(p.data)
 	p.data = append(p.data, b...)
-	return arg{kindData, uint64(off)}
+	return arg{kindData, uint32(off)}
 }
 
 func (p *program) words(v ...uint64) arg {
@@ -203,7 +208,7 @@ func (p *program) halves(v ...uint32) arg {
 
 // pointer makes the word at offset where of data the address to.
 func (p *program) pointer(where int, to arg) {
-	target := uint32(to.v)
+	target := to.v
 	if to.kind == kindScratch {
 		target |= 1 << 31
 	}
@@ -213,42 +218,37 @@ func (p *program) pointer(where int, to arg) {
 // room reserves scratch memory.
 func (p *program) room(n int) arg {
 	off := p.top
-	p.top += (n + 7) &^ 7
-	return scratch(off)
+	p.top += uint32(n+7) &^ 7
+	return arg{kindScratch, off}
 }
 
-func (a arg) plus(n int) arg { return arg{a.kind, a.v + uint64(n)} }
+func (a arg) plus(n int) arg { return arg{a.kind, a.v + uint32(n)} }
 
-// encode gives the binary form.
-func (p *program) encode(debug bool) []byte {
+// Program is a lowered list in its binary form, in pieces that follow one another.
+type Program struct{ head, ops, relocs, data []byte }
+
+// Pieces gives the memory of the program; a nil one has none.
+func (p *Program) Pieces() [][]byte {
+	if p == nil {
+		return nil
+	}
+	return [][]byte{p.head, p.ops, p.relocs, p.data}
+}
+
+// finish gives the binary form: the instructions stay where they are.
+func (p *program) finish(debug bool) *Program {
 	p.bytes(nil)
-	b := make([]byte, 0, headerSize+opSize*len(p.ops)+8*len(p.relocs)+len(p.data))
 	var d uint32
 	if debug {
 		d = 1
 	}
-	le := binary.NativeEndian
-	for _, v := range [...]uint32{magic, uint32(len(p.ops)), uint32(len(p.relocs)), uint32(len(p.data)), uint32(p.top + 8), d} {
-		b = le.AppendUint32(b, v)
-	}
-	for i := range p.ops {
-		o := &p.ops[i]
-		var kinds uint16
-		for k, a := range o.args {
-			kinds |= a.kind << (2 * k)
-		}
-		b = le.AppendUint16(append(b, byte(o.code), byte(o.dst)), kinds)
-		b = le.AppendUint32(b, o.nr)
-		for _, e := range o.errs {
-			b = le.AppendUint16(b, e)
-		}
-		b = le.AppendUint16(b, uint16(o.jump))
-		for _, a := range o.args {
-			b = le.AppendUint64(b, a.v)
-		}
+	out := &Program{head: make([]byte, 0, headerSize), ops: bytesOf(p.ops), relocs: make([]byte, 0, 8*len(p.relocs)), data: p.data}
+	ne := binary.NativeEndian
+	for _, v := range [...]uint32{magic, uint32(len(p.ops)), uint32(len(p.relocs)), uint32(len(p.data)), p.top + 8, d} {
+		out.head = ne.AppendUint32(out.head, v)
 	}
 	for _, r := range p.relocs {
-		b = le.AppendUint32(le.AppendUint32(b, r[0]), r[1])
+		out.relocs = ne.AppendUint32(ne.AppendUint32(out.relocs, r[0]), r[1])
 	}
-	return append(b, p.data...)
+	return out
 }

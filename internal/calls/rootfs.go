@@ -136,8 +136,7 @@ func (l *lowering) maskPath(m *step.MaskPath) bool {
 	fresh := l.slot()
 	l.newFS(fresh, "tmpfs", "tmpfs", unix.MS_RDONLY, []string{"nr_blocks=1", "nr_inodes=1"}, nil)
 	l.moveMount(fresh, target)
-	l.simple(opSet, slot(fresh))
-	l.ops[len(l.ops)-1].dst = slotEmpty
+	l.set(slotEmpty, slot(fresh))
 	l.forget(fresh)
 	first := l.jump()
 	l.land(again)
@@ -150,20 +149,13 @@ func (l *lowering) maskPath(m *step.MaskPath) bool {
 	l.statx(slot(null), l.stat)
 	l.expect(l.stat.plus(statxMode), formatMask, unix.S_IFCHR)
 	l.expect(l.stat.plus(statxRdev), ^uint64(0), 3<<32|1)
-	l.simple(opSet, slot(null))
-	l.ops[len(l.ops)-1].dst = slotNull
+	l.set(slotNull, slot(null))
 	l.forget(null)
 	l.land(known)
 	l.cloneOnto(slotNull, target)
 	l.land(opened, first, dir)
 	l.close(target)
 	return true
-}
-
-// forget makes slot n empty without closing what it held: another slot has it now.
-func (l *lowering) forget(n int) {
-	l.simple(opSet, num(^uint64(0)))
-	l.ops[len(l.ops)-1].dst = n
 }
 
 func (l *lowering) readonlyPath(s *step.ReadonlyPath) {

@@ -49,10 +49,21 @@ func Resume(r *Rest, nofile [2]uint64) {
 		s := req.Steps[r.Index]
 		l.fail(&failedStep{s, &sys.Error{Op: s.Kind().String(), Object: object(s), Errno: r.Errno, Note: half}})
 	}
+	l.fail(l.goOn())
+}
+
+func (l *lane) goOn() error {
 	if err := l.reserve(); err != nil {
-		l.fail(err)
+		return err
 	}
-	l.fail(l.run())
+	for _, s := range l.req.Steps[:l.index] {
+		if f, ok := s.(*step.FindExec); ok { // what it found is not among the things that were left
+			if err := l.apply(f); err != nil {
+				return err
+			}
+		}
+	}
+	return l.run()
 }
 
 // half: who could have changed the place between the mount and the look at it is in the rootfs as well.

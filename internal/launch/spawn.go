@@ -88,17 +88,18 @@ func clone(s *step.Spawn, o Options, sock int, conn *Conn) (*Child, error) {
 	if s.Door {
 		mode = step.ModeDoor
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0) // os.Open would ask the poller
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
-	defer null.Close()
+	defer unix.Close(null)
 	files := make([]uintptr, 0, 4)
 	for _, f := range o.Stdio {
-		if f == nil {
-			f = null
+		fd := uintptr(null)
+		if f != nil {
+			fd = f.Fd()
 		}
-		files = append(files, f.Fd())
+		files = append(files, fd)
 	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{

@@ -74,20 +74,21 @@ func ParseHeader(b []byte) (kind uint32, size int, ok bool) {
 	return kind, int(n), kind >= MsgFDs && kind <= MsgFD && n <= MaxMessage
 }
 
-// Request is the payload of MsgPlan.
+// Request is the payload of MsgPlan: a flag, the length of the program for the fast lane, the program, the
+// steps.
 type Request struct {
-	Debug bool   // send a MsgLog before each step
-	Calls []byte // the program for the fast lane, from package calls; nil for none
+	Debug bool // send a MsgLog before each step
 	Steps []Step
 }
 
-// Encode gives the binary form of the request.
-func (r *Request) Encode() []byte {
-	e := &encoder{b: make([]byte, 0, 4096+len(r.Calls))}
-	e.flag("", &r.Debug)
-	e.blob("", &r.Calls)
+// Encode gives the binary form of the request in two parts: between them stands the program, of calls bytes.
+func (r *Request) Encode(calls int) (head, steps []byte) {
+	h := &encoder{}
+	h.flag("", &r.Debug)
+	h.num(calls)
+	e := &encoder{b: make([]byte, 0, 8192)}
 	e.stepList(r.Steps)
-	return e.b
+	return h.b, e.b
 }
 
 // DecodeRequest reads the payload of MsgPlan.
