@@ -1,9 +1,10 @@
-// Command tare is an OCI container runtime.
-package main
-
-// The limits of its cgroup need no heeding, and no watching, in a process that lives for milliseconds.
+// A process that lives for milliseconds need not heed, nor watch, the processor limits of its cgroup.
+//
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+
+// Command tare is an OCI container runtime.
+package main
 
 import (
 	"os"

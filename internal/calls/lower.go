@@ -34,11 +34,12 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 	l.ops = make([]op, 0, 28*len(steps))
 	l.data = make([]byte, 0, 192*len(steps)+homeSize)
 	l.stat = l.room(256)
-	barrier := -1 // where the ops of the last barrier begin
+	barrier, before := -1, 0 // where the ops of the last barrier begin, and the steps before it
+	done := len(steps)
 	for i, s := range steps {
 		l.index = i
 		if s.Kind() == step.KindBarrier {
-			barrier = len(l.ops)
+			barrier, before = len(l.ops), i
 		}
 		l.add(opStep, num(i))
 		l.free = slotFree
@@ -51,14 +52,15 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 		if !l.step(s) {
 			// Go takes over while the host still waits: behind the barrier the process may be in a
 			// cgroup that has no room for it.
+			done = i
 			if barrier >= 0 {
-				l.ops = l.ops[:barrier+1]
+				l.ops, done = l.ops[:barrier+1], before
 			}
 			l.add(opLeave)
 			break
 		}
 	}
-	return l.finish(debug)
+	return l.finish(done, debug)
 }
 
 // fits tells whether the lane can do what stands outside the steps: it gives the descriptors that the

@@ -225,7 +225,19 @@ func (p *program) room(n int) arg {
 func (a arg) plus(n int) arg { return arg{a.kind, a.v + uint32(n)} }
 
 // Program is a lowered list in its binary form, in pieces that follow one another.
-type Program struct{ head, ops, relocs, data []byte }
+type Program struct {
+	head, ops, relocs, data []byte
+	steps                   int
+}
+
+// Steps is how many of the list's steps, from its beginning, the fast lane carries out when nothing goes
+// another way than expected. 0 for a nil one.
+func (p *Program) Steps() int {
+	if p == nil {
+		return 0
+	}
+	return p.steps
+}
 
 // Pieces gives the memory of the program; a nil one has none.
 func (p *Program) Pieces() [][]byte {
@@ -236,13 +248,13 @@ func (p *Program) Pieces() [][]byte {
 }
 
 // finish gives the binary form: the instructions stay where they are.
-func (p *program) finish(debug bool) *Program {
+func (p *program) finish(steps int, debug bool) *Program {
 	p.bytes(nil)
 	var d uint32
 	if debug {
 		d = 1
 	}
-	out := &Program{head: make([]byte, 0, headerSize), ops: bytesOf(p.ops), relocs: make([]byte, 0, 8*len(p.relocs)), data: p.data}
+	out := &Program{steps: steps, head: make([]byte, 0, headerSize), ops: bytesOf(p.ops), relocs: make([]byte, 0, 8*len(p.relocs)), data: p.data}
 	ne := binary.NativeEndian
 	for _, v := range [...]uint32{magic, uint32(len(p.ops)), uint32(len(p.relocs)), uint32(len(p.data)), p.top + 8, d} {
 		out.head = ne.AppendUint32(out.head, v)

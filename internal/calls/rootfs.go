@@ -105,21 +105,46 @@ func (l *lowering) symlink(s *step.Symlink) bool {
 // device makes a node. It must turn out as asked for: the kernel gives it the lane's ids, or its
 // directory's group.
 func (l *lowering) device(d *step.Device) bool {
-	if d.Bind {
-		return false
-	}
 	dir, base, ok := l.parent(d.Path)
 	if !ok {
 		return false
+	}
+	if d.Bind {
+		l.bindDevice(d, dir, base)
+		return true
 	}
 	l.call(unix.SYS_MKNODAT, slot(dir), l.text(base), num(d.Type|d.Mode), num(unix.Mkdev(d.Major, d.Minor)))
 	l.call(unix.SYS_STATX, slot(dir), l.text(base), num(unix.AT_SYMLINK_NOFOLLOW), num(unix.STATX_BASIC_STATS), l.stat)
 	l.expect(l.stat.plus(statxMode), 0xffff, uint64(d.Type|d.Mode))
 	l.expect(l.stat.plus(statxUID), ^uint64(0), uint64(d.GID)<<32|uint64(d.UID))
+	l.expectNumber(d)
+	return true
+}
+
+func (l *lowering) expectNumber(d *step.Device) {
 	if d.Type != unix.S_IFIFO {
 		l.expect(l.stat.plus(statxRdev), ^uint64(0), uint64(d.Minor)<<32|uint64(d.Major))
 	}
-	return true
+}
+
+// bindDevice mounts the host's node on a file, which is made when it is missing and is never a link.
+func (l *lowering) bindDevice(d *step.Device, dir int, base string) {
+	src, made, target := l.slot(), l.slot(), l.slot()
+	l.openTree(src, num(dirFD), d.Source, 0)
+	l.statx(slot(src), l.stat)
+	l.expect(l.stat.plus(statxMode), formatMask, uint64(d.Type))
+	l.expectNumber(d)
+	there := l.into(made, unix.SYS_OPENAT, slot(dir), l.text(base),
+		num(unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY|unix.O_CLOEXEC), num(0o644))
+	l.on(there, uint16(unix.EEXIST), uint16(unix.EROFS))
+	l.close(made)
+	l.land(there)
+	l.into(target, unix.SYS_OPENAT, slot(dir), l.text(base), num(unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC))
+	l.statx(slot(target), l.stat)
+	l.refuse(l.stat.plus(statxMode), formatMask, isLink)
+	l.moveMount(src, target)
+	l.close(src)
+	l.close(target)
 }
 
 // maskPath: see rootfs.MaskPath. Which of the masks are there shows only when the lane runs.
