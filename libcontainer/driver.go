@@ -52,6 +52,9 @@ type driver struct {
 	// that their way back needs.
 	netNames []string
 	netns    []*os.File
+	// exec: the child is not the container's init; before is what had run out of memory until then.
+	exec   bool
+	before cgroups.OOMReading
 }
 
 // run carries the list out. When it fails with a process started, what the init itself says about the
@@ -332,13 +335,20 @@ func (d *driver) explain(ctx context.Context, err error) error {
 	if said := d.child.Conn.AwaitEnd(ctx, "for its last words"); errors.As(said, &f) {
 		return said
 	}
-	if n, oerr := d.mgr.OOMKills(); oerr == nil && n > 0 {
-		return fmt.Errorf("container init was OOM-killed (memory limit too low?): %w", err)
+	if killed := oomKilled(d.who(), d.mgr, d.before); killed != nil {
+		return fmt.Errorf("%w: %w", killed, err)
 	}
 	if how := d.howEnded(); how != "" {
-		return fmt.Errorf("container init %s: %w", how, err)
+		return fmt.Errorf("%s %s: %w", d.who(), how, err)
 	}
 	return err
+}
+
+func (d *driver) who() string {
+	if d.exec {
+		return "the process"
+	}
+	return "container init"
 }
 
 // howEnded looks at the dead child without reaping it.
