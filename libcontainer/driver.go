@@ -99,9 +99,9 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 	case *step.Spawn:
 		return d.spawn(ctx, s)
 	case *step.CgroupJoin:
-		return d.join(s)
+		return d.join(ctx, s)
 	case *step.CgroupDelegate:
-		return d.mgr.Config().Delegate(int(s.UID))
+		return d.delegate(s)
 	case *step.Await:
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
@@ -197,7 +197,10 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	return d.child.Conn.SendPlan(ctx, req, d.fds)
 }
 
-func (d *driver) join(s *step.CgroupJoin) error {
+func (d *driver) join(ctx context.Context, s *step.CgroupJoin) error {
+	if s.Sub != "" && !d.exec {
+		return d.joinOwn(ctx, s.Sub)
+	}
 	phase := cgroups.All
 	switch s.Phase {
 	case step.JoinEarly:
