@@ -89,14 +89,6 @@ func TestFeaturesIdmapAndNetDevices(t *testing.T) {
 	}
 }
 
-func TestFeaturesCheckpointAnnotation(t *testing.T) {
-	onlyWithCheckpoint(t)
-	not(t, "runc", "1.1 differs")
-	if got := featuresOf(t).Annotations["org.opencontainers.runc.checkpoint.enabled"]; got != "true" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestFeaturesMountOptionsAreHonoured(t *testing.T) {
 	onlyTare(t, "every option that features lists works")
 	list := featuresOf(t).MountOptions
