@@ -47,7 +47,7 @@ func (a *app) restore(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if cmd.Bool("detach") {
-		ctx, stop := interruptible(ctx)
+		ctx, stop := tty.Interruptible(ctx)
 		defer stop()
 		_, err := rt.Restore(ctx, id, o)
 		return err
