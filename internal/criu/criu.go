@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"golang.org/x/sys/unix"
+
+	"tare/internal/child"
 )
 
 // ErrMissing says that there is no criu in $PATH.
@@ -109,19 +110,16 @@ func (p *Process) start(o *Options, theirs int) error {
 	if o.Root == "" {
 		return p.fork(o, attr)
 	}
-	failed := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, in another namespace now, ends with the goroutine
-		err := ownRoot(o.Root)
+	child.OnOwnThread(func() {
+		err = ownRoot(o.Root)
 		if err == nil && o.Inside != nil {
 			err = o.Inside()
 		}
 		if err == nil {
 			err = p.fork(o, attr)
 		}
-		failed <- err
-	}()
-	return <-failed
+	})
+	return err
 }
 
 func (p *Process) fork(o *Options, attr *syscall.ProcAttr) error {

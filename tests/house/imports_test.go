@@ -76,7 +76,7 @@ func law(path string) (may []string, known bool) {
 	case "internal/hooks", "internal/host":
 		return []string{"internal/child", "internal/step", "internal/sys"}, true
 	case "internal/criu":
-		return []string{"internal/plan", "internal/rootfs", "internal/sys"}, true
+		return []string{"internal/child", "internal/plan", "internal/rootfs", "internal/sys"}, true
 	case "internal/launch":
 		return []string{"internal/step", "internal/sys"}, true
 	case "libcontainer":
