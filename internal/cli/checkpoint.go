@@ -51,11 +51,12 @@ func criuOptions(cmd *cli.Command) (o libcontainer.CRIUOptions, err error) {
 
 func (a *app) checkpointCommand() *cli.Command {
 	return &cli.Command{
-		Usage:     "write a running container to files, from which restore makes it anew",
+		Usage:     "write a running container to files for restore",
 		ArgsUsage: "ID",
-		Description: `Needs root, and CRIU (criu(8)) in PATH. In the end the container is gone, as after delete, unless it is to be
-left running. CRIU's log is dump.log in the work path. The annotation org.criu.config names a
-configuration file of CRIU's own; without it /etc/criu/tare.conf or /etc/criu/runc.conf is used.
+		Description: `Needs root, and CRIU (criu(8)) in PATH. In the end the container is gone, as after
+delete, unless it is to be left running. CRIU's log is dump.log in the work path. The
+annotation org.criu.config names a configuration file of CRIU's own; without it
+/etc/criu/tare.conf or /etc/criu/runc.conf is used.
 
    tare checkpoint --image-path /var/tmp/first first
    tare checkpoint --image-path /var/tmp/first/1 --pre-dump first     # the memory, ahead
