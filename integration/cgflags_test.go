@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,9 +49,7 @@ func TestUpdateFlag(t *testing.T) {
 			}
 			b.hold()
 			dir := b.cgroupDir(row.controller)
-			if !exists(filepath.Join(dir, file)) {
-				skip(t, "the kernel has no %s", file)
-			}
+			b.needFile(dir, file)
 			b.wantLine(b.cgroupDir("pids"), "pids.max", "max")
 			b.tare("update", row.flag, row.value, b.id).ok(t)
 			b.wantLine(dir, file, want)

@@ -37,9 +37,7 @@ func lifeRun(t *testing.T, c life) {
 	}
 	b.hold()
 	dir := b.cgroupDir(c.controller)
-	if !exists(filepath.Join(dir, c.file)) {
-		skip(t, "the kernel has no %s", c.file)
-	}
+	b.needFile(dir, c.file)
 	b.wantLine(dir, c.file, c.want)
 	b.update(c.update).ok(t)
 	b.wantLine(dir, c.file, c.after)
@@ -48,6 +46,17 @@ func lifeRun(t *testing.T, c life) {
 		t.Errorf("%s is still there", dir)
 	}
 	b.wantGone()
+}
+
+// needFile skips the case where the kernel has no such file, or one that goes before it.
+func (b *bundle) needFile(dir, file string) {
+	b.t.Helper()
+	if !exists(filepath.Join(dir, file)) {
+		skip(b.t, "the kernel has no %s", file)
+	}
+	if file == "io.weight" && exists(dir+"/io.bfq.weight") {
+		skip(b.t, "the weight is BFQ's here")
+	}
 }
 
 // update changes the limits of the container as --resources does.
@@ -231,6 +240,7 @@ func TestLifeOfALimitOnV2(t *testing.T) {
 		{"pids", "pids", "pids.max", pidsRes(123), "123", pidsRes(321), "321"},
 		{"pids lifted", "pids", "pids.max", pidsRes(123), "123", pidsRes(-1), "max"},
 		{"weight of io", "io", "io.weight", ioRes(specs.LinuxBlockIO{Weight: ptr[uint16](10)}), "default 1", ioRes(specs.LinuxBlockIO{Weight: ptr[uint16](1000)}), "default 10000"},
+		{"weight of BFQ", "io", "io.bfq.weight", ioRes(specs.LinuxBlockIO{Weight: ptr[uint16](10)}), "default 10", ioRes(specs.LinuxBlockIO{Weight: ptr[uint16](1000)}), "default 1000"},
 		{"hugetlb", "hugetlb", "hugetlb.2MB.max", hugeRes(4 * mib), "4194304", hugeRes(8 * mib), "8388608"},
 		{"hugetlb reservations", "hugetlb", "hugetlb.2MB.rsvd.max", hugeRes(4 * mib), "4194304", hugeRes(8 * mib), "8388608"},
 		{"unified memory.high", "memory", "memory.high", uniRes("memory.high", "50331648"), "50331648", uniRes("memory.high", "max"), "max"},

@@ -151,6 +151,7 @@ func TestSystemdKnowsTheLimit(t *testing.T) {
 				*r = row.set
 			}))
 			b.hold()
+			b.needFile(b.scopeDir(row.controller), row.file)
 			b.wantLine(b.scopeDir(row.controller), row.file, row.want)
 			wantShown(t, b.unit(), row.property)
 			b.update(row.update).ok(t)

@@ -91,9 +91,8 @@ func TestHooksOfCheckpointAndRestore(t *testing.T) {
 }
 
 func TestTCPConnectionsAreKeptOnlyWhenAsked(t *testing.T) {
-	b := newCheckpointed(t, sh("nc -l -p 4711 <&- | while read line; do echo $line >>/count/seen; done & "+
-		"sleep 0.3; i=0; while :; do i=$((i+1)); echo $i; echo $i >/count/new; mv /count/new /count/n; sleep 0.05; done | nc 127.0.0.1 4711"),
-	)
+	b := newCheckpointed(t, sh("nc -l -p 4711 -e /bin/sh -c 'while read line; do echo $line >>/count/seen; done' & "+
+		"i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done | until nc 127.0.0.1 4711; do sleep 0.1; done"))
 	check(t, os.Symlink("busybox", b.inRoot("bin/nc")))
 	b.edit(addMount(mnt("/count", "bind", b.hostDir("count"), "bind")))
 	mkdirs(t, b.inRoot("count"))

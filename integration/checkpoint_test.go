@@ -174,6 +174,9 @@ func TestRestoredContainerLooksAsBefore(t *testing.T) {
 	writeFile(t, b.inRoot("etc/hosts"), "")
 	b.edit(addMount(mnt("/etc/hosts", "bind", file, "bind", "ro"), mnt("/dev/extra", "bind", file, "bind"),
 		mnt("/mnt", "tmpfs", "tmpfs", "size=1m")))
+	for _, applet := range []string{"cut", "sed", "sort", "wc"} {
+		check(t, os.Symlink("busybox", b.inRoot("bin/"+applet)))
+	}
 	b.count()
 	b.runQuiet()
 	b.waitCount(2)
@@ -182,9 +185,6 @@ func TestRestoredContainerLooksAsBefore(t *testing.T) {
 		return b.exec("sh", "-c", "cut -d' ' -f5,6 /proc/self/mountinfo | sed s/,relatime// | sort; cat /mnt/file /etc/hosts /dev/extra; "+
 			"wc -c </proc/keys; ls /proc/acpi /sys/firmware; echo; cat /proc/self/cgroup; ls /sys/fs/cgroup; cat /proc/1/limits; "+
 			"grep -e Cap -e Seccomp -e NoNew /proc/1/status; touch /x").out
-	}
-	for _, applet := range []string{"cut", "sed", "sort", "wc"} {
-		check(t, os.Symlink("busybox", b.inRoot("bin/"+applet)))
 	}
 	before := look()
 	b.checkpoint().ok(t)

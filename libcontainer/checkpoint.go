@@ -137,7 +137,7 @@ func (c *Container) dump(ctx context.Context, l *loaded, o *CheckpointOptions, p
 		return err
 	}
 	c.rt.debug(c.id, "checkpoint:\n%s", p.Text())
-	im, err := openImages(&o.CRIUOptions, dumpLog, true)
+	im, err := openImages(&o.CRIUOptions, s, dumpLog, true)
 	if err != nil {
 		return err
 	}

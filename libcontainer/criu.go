@@ -101,21 +101,29 @@ func (im *images) close() {
 	closeFiles([]*os.File{im.dir, im.work})
 }
 
-// openImages opens the directories; create makes those that are missing.
-func openImages(o *CRIUOptions, log string, create bool) (*images, error) {
+// openImages opens the directories; create makes those that are missing. The files in them are readable for
+// all, and hold the memory of the processes: the directories must not be. In a user namespace criu reads them
+// as its root: the group of that one is let through.
+func openImages(o *CRIUOptions, s *specs.Spec, log string, create bool) (*images, error) {
 	if o.ImagePath == "" {
 		return nil, errors.New("image path: must be given")
 	}
 	im := new(images)
 	var err error
-	if im.dir, err = openDir("image path", o.ImagePath, create); err != nil {
+	group := -1
+	if spec.Namespace(s, specs.UserNamespace) != nil {
+		if gid, ok := spec.HostID(s.Linux.GIDMappings, 0); ok {
+			group = int(gid)
+		}
+	}
+	if im.dir, err = openDir("image path", o.ImagePath, create, group); err != nil {
 		return nil, err
 	}
 	work := o.WorkPath
 	if work == "" {
 		work = o.ImagePath
 	}
-	if im.work, err = openDir("work path", work, true); err != nil {
+	if im.work, err = openDir("work path", work, true, group); err != nil {
 		im.close()
 		return nil, err
 	}
@@ -123,9 +131,9 @@ func openImages(o *CRIUOptions, log string, create bool) (*images, error) {
 	return im, nil
 }
 
-func openDir(what, path string, create bool) (*os.File, error) {
-	if create {
-		if err := os.MkdirAll(path, 0o700); err != nil {
+func openDir(what, path string, create bool, group int) (*os.File, error) {
+	if _, err := os.Stat(path); create && errors.Is(err, os.ErrNotExist) {
+		if err := makeDir(path, group); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
 	}
@@ -134,6 +142,16 @@ func openDir(what, path string, create bool) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return f, nil
+}
+
+func makeDir(path string, group int) error {
+	if err := os.MkdirAll(path, 0o700); err != nil || group < 0 {
+		return err
+	}
+	if err := os.Chown(path, -1, group); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o710)
 }
 
 // common are the options of a dump and of a restore alike.

@@ -239,7 +239,7 @@ func (r *restoration) start(path string) ([]*rpc.InheritFd, error) {
 		return nil, err
 	}
 	o := &criu.Options{Path: path, Root: r.rootfs, SameGroup: r.o.ShellJob, Inside: func() (err error) {
-		r.im, err = openImages(&r.o.CRIUOptions, restoreLog, false)
+		r.im, err = openImages(&r.o.CRIUOptions, r.spec, restoreLog, false)
 		return err
 	}}
 	stdio := [3]*os.File{r.o.Stdin, r.o.Stdout, r.o.Stderr}

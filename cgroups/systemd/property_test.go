@@ -167,3 +167,24 @@ func TestVersionAndUserBus(t *testing.T) {
 		t.Errorf("%q, %v", a, err)
 	}
 }
+
+func FuzzParseUIDMap(f *testing.F) {
+	f.Add([]byte("         0     100000      65536\n"), 5)
+	f.Add([]byte("0 0 4294967295\n1 2\n"), 70000)
+	f.Fuzz(func(t *testing.T, b []byte, uid int) {
+		if n, err := outside(b, uid); err == nil && uid < 0 && n == 0 {
+			t.Fatalf("%q: %d is %d outside", b, uid, n)
+		}
+	})
+}
+
+func FuzzParseVersion(f *testing.F) {
+	for _, s := range []string{"257.13-1~deb13u1", "v252", `"254"`, "", "v"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := parseVersion(s); err == nil && n < 0 {
+			t.Fatalf("%q: %d", s, n)
+		}
+	})
+}

@@ -18,7 +18,7 @@ func GatherDump(paths []string, pid int) (*plan.DumpFacts, error) {
 	f := new(plan.DumpFacts)
 	proc := "/proc/" + strconv.Itoa(pid)
 	var err error
-	if f.Mounted, err = mountPoints(proc + "/mountinfo"); err != nil {
+	if f.Mounted, err = mounts(proc + "/mountinfo"); err != nil {
 		return nil, err
 	}
 	if f.Places, err = placesIn(proc+"/root", paths); err != nil {
@@ -42,8 +42,12 @@ func GatherRestore(n plan.Needs, rootfs string, destinations, sources []string) 
 	if f.Places, err = placesIn(rootfs, destinations); err != nil {
 		return nil, err
 	}
-	if f.HostMounts, err = mountPoints("/proc/self/mountinfo"); err != nil {
+	host, err := mounts("/proc/self/mountinfo")
+	if err != nil {
 		return nil, err
+	}
+	for _, m := range host {
+		f.HostMounts = append(f.HostMounts, m.Point)
 	}
 	f.Sources, err = placesIn("/", sources)
 	return f, err
@@ -64,19 +68,23 @@ func foreign(dir, name string) (uint64, error) {
 	return theirs.Ino, nil
 }
 
-// mountPoints reads the fifth field of a mountinfo file (proc_pid_mountinfo(5)).
-func mountPoints(file string) ([]string, error) {
+// mounts reads a mountinfo file (proc_pid_mountinfo(5)).
+func mounts(file string) ([]plan.Mounted, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var points []string
-	for line := range strings.Lines(string(b)) {
+	return parseMounts(string(b)), nil
+}
+
+func parseMounts(text string) []plan.Mounted {
+	var all []plan.Mounted
+	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) > 4 {
-			points = append(points, unescape(f[4]))
+			all = append(all, plan.Mounted{Point: unescape(f[4]), Device: f[2]})
 		}
 	}
-	return points, nil
+	return all
 }
 
 // unescape undoes the octal escapes of mount tables.

@@ -29,8 +29,8 @@ type Dump struct {
 
 // DumpFacts is what a Dump depends on beside the spec.
 type DumpFacts struct {
-	// Mounted are the mount points that the container sees now.
-	Mounted []string
+	// Mounted is what the container sees mounted now.
+	Mounted []Mounted
 	// Places says where paths of the container lead now; one that is missing does not exist.
 	Places map[string]Place
 	// NetNS and PidNS are the inode numbers of the init's namespaces, 0 for the runtime's own.
@@ -39,6 +39,12 @@ type DumpFacts struct {
 	CgroupMode string
 	// Freezer is the container's cgroup in the hierarchy that freezes, "" for none.
 	Freezer string
+}
+
+// Mounted is a mount of the container.
+type Mounted struct {
+	Point  string
+	Device string // of the file system: major:minor
 }
 
 // Place is where a path leads.
@@ -130,8 +136,8 @@ func (d *dumper) mount(m *specs.Mount) {
 		d.mounted(at, target)
 	case isCgroup(m):
 		for _, p := range d.f.Mounted {
-			if path.Dir(p) == at {
-				d.external(p, target+strings.TrimPrefix(p, at))
+			if path.Dir(p.Point) == at {
+				d.external(p.Point, target+strings.TrimPrefix(p.Point, at))
 			}
 		}
 	case o.Bind() && !o.Remount():
@@ -143,16 +149,26 @@ func (d *dumper) mount(m *specs.Mount) {
 }
 
 func (d *dumper) mounted(mountpoint, name string) {
-	if slices.Contains(d.f.Mounted, mountpoint) {
+	if d.device(mountpoint) != "" {
 		d.external(mountpoint, name)
 	}
+}
+
+// device is the file system's that is mounted on a path, "" for none; the last mount is on top.
+func (d *dumper) device(mountpoint string) string {
+	for _, m := range slices.Backward(d.f.Mounted) {
+		if m.Point == mountpoint {
+			return m.Device
+		}
+	}
+	return ""
 }
 
 // below names what a recursive bind has brought along, but for what the spec mounts there itself.
 func (d *dumper) below(at, target string) {
 	for _, p := range d.f.Mounted {
-		if strings.HasPrefix(p, at+"/") && !d.ofSpec(p) {
-			d.external(p, target+strings.TrimPrefix(p, at))
+		if strings.HasPrefix(p.Point, at+"/") && !d.ofSpec(p.Point) {
+			d.external(p.Point, target+strings.TrimPrefix(p.Point, at))
 		}
 	}
 }
@@ -173,12 +189,28 @@ func (d *dumper) ofSpec(mountpoint string) bool {
 	return false
 }
 
-// file names a mount on a file that the runtime makes by itself: a device or the mask of a file. A masked
-// directory is a file system of the container's own.
+// file names a mount that the runtime makes by itself: a device, the mask of a file, the directory of the
+// notify socket. What shows a file of the container's own /dev is in the image, as masked directories are.
 func (d *dumper) file(name string, dir bool) {
-	if p, ok := d.f.Places[name]; ok && p.Dir == dir {
-		d.mounted(p.Path, name)
+	p, ok := d.f.Places[name]
+	if !ok || p.Dir != dir {
+		return
 	}
+	if d.ownDev() && d.device(p.Path) == d.device("/dev") {
+		return
+	}
+	d.mounted(p.Path, name)
+}
+
+// ownDev tells whether /dev is a file system of the container's own.
+func (d *dumper) ownDev() bool {
+	for i := range d.s.Mounts {
+		m := &d.s.Mounts[i]
+		if o, _ := spec.ParseMountOptions(m.Options); spec.MountDestination(m.Destination) == "/dev" && o.Bind() {
+			return false
+		}
+	}
+	return d.device("/dev") != ""
 }
 
 func (d *dumper) namespace(t specs.LinuxNamespaceType, kind string, inode uint64, key string) {

@@ -53,16 +53,23 @@ func joined(s *specs.Spec) {
 	}
 }
 
+func mount(f *plan.DumpFacts, device string, points ...string) {
+	for _, p := range points {
+		f.Mounted = append(f.Mounted, plan.Mounted{Point: p, Device: device})
+	}
+}
+
 func dumpFacts(s *specs.Spec, mode string) *plan.DumpFacts {
 	f := &plan.DumpFacts{CgroupMode: mode, Places: map[string]plan.Place{}, NetNS: 4026532001, PidNS: 4026532002,
 		Freezer: "/sys/fs/cgroup/box"}
-	f.Mounted = []string{"/", "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup", "/data",
-		"/dev/log", "/host", "/host/sub dir", "/data/in/ner", "/run/x", "/run/notify", "/proc/acpi", "/proc/keys"}
+	mount(f, "0:1", "/", "/proc", "/sys", "/sys/fs/cgroup", "/data", "/dev/log", "/host", "/host/sub dir", "/data/in/ner",
+		"/run/x", "/run/notify", "/proc/acpi", "/proc/keys")
+	mount(f, "0:2", "/dev", "/proc/timer_list")
 	if mode != "v2" {
-		f.Mounted = append(f.Mounted, "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/systemd")
+		mount(f, "0:3", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/systemd")
 	}
 	for _, p := range plan.DumpPaths(s) {
-		f.Places[p] = plan.Place{Path: p, Dir: !strings.HasPrefix(p, "/dev/") && p != "/proc/keys"}
+		f.Places[p] = plan.Place{Path: p, Dir: !strings.HasPrefix(p, "/dev/") && p != "/proc/keys" && p != "/proc/timer_list"}
 	}
 	f.Places["/var/run/x"] = plan.Place{Path: "/run/x", Dir: true}
 	delete(f.Places, "/proc/timer_stats")
@@ -83,10 +90,17 @@ func TestGoldenDumps(t *testing.T) {
 		{"dump-devices-bound", "v2", sample, func(s *specs.Spec, f *plan.DumpFacts) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/fuse", Type: "c", Major: 10, Minor: 229}}
 			f.Places["/dev/fuse"] = plan.Place{Path: "/dev/fuse"}
-			f.Mounted = append(f.Mounted, "/dev/null", "/dev/zero", "/dev/fuse")
+			mount(f, "0:5", "/dev/null", "/dev/zero", "/dev/fuse")
+		}},
+		{"dump-dev-bound", "v2", sample, func(s *specs.Spec, f *plan.DumpFacts) {
+			for i := range s.Mounts {
+				if s.Mounts[i].Destination == "/dev" {
+					s.Mounts[i] = specs.Mount{Destination: "/dev", Type: "bind", Source: "/dev", Options: []string{"rbind"}}
+				}
+			}
 		}},
 		{"dump-unmounted", "v2", sample, func(s *specs.Spec, f *plan.DumpFacts) {
-			f.Mounted = slices.DeleteFunc(f.Mounted, func(p string) bool { return p == "/data" || p == "/sys/fs/cgroup" })
+			f.Mounted = slices.DeleteFunc(f.Mounted, func(m plan.Mounted) bool { return m.Point == "/data" || m.Point == "/sys/fs/cgroup" })
 		}},
 	} {
 		s := c.base()
@@ -172,7 +186,7 @@ func TestRestoreKnowsEveryNameOfTheDump(t *testing.T) {
 		o.NotifyDir = "/n"
 		binds(s)
 		df := dumpFacts(s, mode)
-		df.Mounted = append(df.Mounted, "/dev/null")
+		mount(df, "0:5", "/dev/null")
 		d, err := plan.BuildDump(s, df)
 		if err != nil {
 			t.Fatal(err)
