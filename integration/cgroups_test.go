@@ -58,6 +58,9 @@ func TestLimitReachesItsControlFile(t *testing.T) {
 				skip(t, "cgroup v2 has no such file")
 			}
 			needController(t, controller)
+			if name == "blkio weight" && layout == cgroup1 {
+				needFile(t, controller, row.v1)
+			}
 			if name == "cpu burst" || name == "cpu idle" {
 				not(t, "runc", "1.1 has none")
 			}
