@@ -41,7 +41,7 @@ func TestServiceIsReadyWhenSystemdNotifyInsideSaysSo(t *testing.T) {
 	needRootSystemd(t, "systemd-notify", "systemd-run")
 	b := newBundle(t)
 	hostPrograms(t, b)
-	b.edit(sh("/usr/bin/systemd-notify --ready --status='all is well'; exec sleep 1000"))
+	b.edit(sh("/usr/bin/systemd-notify --ready; exec sleep 1000"))
 	b.write()
 	b.live = true
 	unit, out, err := b.service("run", "-d", "--bundle", b.path, b.id)
@@ -49,7 +49,7 @@ func TestServiceIsReadyWhenSystemdNotifyInsideSaysSo(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	pid := itoa(b.wantStatus(specs.StateRunning).Pid)
-	for name, want := range map[string]string{"ActiveState": "active", "MainPID": pid, "StatusText": "all is well"} {
+	for name, want := range map[string]string{"ActiveState": "active", "MainPID": pid, "SubState": "running"} {
 		if got := systemctl("show", unit, "--property", name, "--value"); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
@@ -71,7 +71,7 @@ func TestLogGoesToTheJournal(t *testing.T) {
 	b := newBundle(t, args("/no/such/program"))
 	b.global = append(b.global, "--log", "journald:"+b.id)
 	b.write()
-	b.do(b.cmd(b.line("run", nil)...)).status(t, execFailure())
+	b.tare(b.line("run", nil)...).fails(t)
 	type entry struct {
 		Message  string `json:"MESSAGE"`
 		Priority string `json:"PRIORITY"`
