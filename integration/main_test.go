@@ -68,7 +68,7 @@ func prepare() error {
 		return err
 	}
 	suite.prefix = fmt.Sprintf("/tare-it-%d", os.Getpid())
-	suite.user = 1000
+	suite.user = rootlessID
 	if os.Geteuid() != 0 {
 		if err := preparePlain(); err != nil {
 			return err

@@ -169,6 +169,10 @@ func forRoot(name string) string {
 		return "changes the mappings"
 	case oneOf(name, "TestContainersShareANamespaceByPath"):
 		return "a namespace that belongs to another user namespace"
+	case oneOf(name, "TestRootlessDelegated", "TestRootlessControllerThat", "TestRootlessCgroupsPathOutside", "TestRootlessSystemd"):
+		return "gives a cgroup to a user (the caller's own is in the TestPlain cases)"
+	case suite.granted && oneOf(name, "TestRootlessLimitWithout", "TestRootlessWithoutLimits", "TestRootlessCommandsThatNeed", "TestRootlessKillAllWithout"):
+		return "a user without a delegated cgroup"
 	case oneOf(name, "TestReadonlyPathRefusesWrites"):
 		return "writes what only the host's root may"
 	case oneOf(name, "TestIOPriorityIsSet/IOPRIO_CLASS_RT"):

@@ -17,6 +17,9 @@ import (
 	"tare/integration/report"
 )
 
+// rootlessID is the user that root's rootless cases run as.
+const rootlessID = 1000
+
 // newRootless makes a case that an unprivileged user runs: user namespace with that user as root, no cgroup.
 func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 	t.Helper()

@@ -13,6 +13,22 @@ import (
 	"tare/integration/report"
 )
 
+// needRootSystemd skips the case unless it may make services of the system.
+func needRootSystemd(t *testing.T, tools ...string) {
+	t.Helper()
+	if !exists("/run/systemd/system") {
+		skip(t, "systemd does not run here")
+	}
+	if os.Geteuid() != 0 {
+		skip(t, "makes a service of the system: needs root")
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			skip(t, "no %s", tool)
+		}
+	}
+}
+
 // hostPrograms shows the host's programs and libraries to the container, read-only.
 func hostPrograms(t *testing.T, b *bundle) {
 	t.Helper()

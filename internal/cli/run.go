@@ -10,6 +10,7 @@ import (
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/unix"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -145,10 +146,21 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 		return err
 	}
 	a.code = status.Code
+	a.warnOOM(status, c.OOM)
 	if keep {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, deleteTime)
 	defer cancel()
 	return c.Delete(ctx, true)
+}
+
+// warnOOM says why a program was killed, when the kernel did it for want of memory.
+func (a *app) warnOOM(status libcontainer.ExitStatus, read func() (*libcontainer.OOM, error)) {
+	if status.Signal != int(unix.SIGKILL) {
+		return
+	}
+	if o, err := read(); err == nil && o != nil {
+		a.warn(fmt.Sprintf("the kernel has killed %d process(es) of the container for want of memory: %s", o.Kills, o.OOMCause))
+	}
 }

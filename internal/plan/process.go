@@ -204,6 +204,9 @@ func (b *builder) lastBarrier(p *specs.Process, create bool) {
 		steps = append(steps, &step.CgroupJoin{Phase: step.JoinLate, Sub: b.o.CgroupSub})
 		b.joined = true
 	}
+	if create {
+		steps = append(steps, b.ownCgroup()...)
+	}
 	if adj := b.oomScore(p, create); adj != nil {
 		steps = append(steps, &step.OOMScore{Value: int64(*adj), Place: step.At("process.oomScoreAdj")})
 	}

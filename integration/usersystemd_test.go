@@ -2,7 +2,6 @@ package integration
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,13 +10,11 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// newSystemd makes a case whose cgroup systemd manages: the system's for root, the user's own for a plain caller.
+// newSystemd makes a case of a plain caller whose cgroup the caller's own systemd manages.
 func newSystemd(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 	t.Helper()
-	if !exists("/run/systemd/system") {
-		skip(t, "systemd does not run here")
-	}
-	if suite.plain && systemctl("is-active", "--quiet", "basic.target") != "" {
+	needPlainCaller(t)
+	if systemctl("is-active", "--quiet", "basic.target") != "" {
 		skip(t, "no systemd user session")
 	}
 	b := newBundle(t, unitPath)
@@ -31,7 +28,7 @@ func unitPath(s *specs.Spec) {
 	s.Linux.CgroupsPath = ":tare:" + filepath.Base(s.Linux.CgroupsPath)
 }
 
-// systemctl asks the systemd that runs the cases' units; what it prints when it fails is part of the answer.
+// systemctl asks the caller's systemd; what it prints when it fails is part of the answer.
 func systemctl(args ...string) string {
 	if suite.plain {
 		args = append([]string{"--user"}, args...)
@@ -42,8 +39,6 @@ func systemctl(args ...string) string {
 	}
 	return strings.TrimSpace(string(out))
 }
-
-func (b *bundle) unit() string { return "tare-" + b.id + ".scope" }
 
 // property is one property of the case's unit.
 func (b *bundle) property(name string) string {
@@ -66,7 +61,7 @@ func (b *bundle) unitFile(controller, v1, v2 string) string {
 	return ""
 }
 
-func TestSystemdScopeHoldsTheContainer(t *testing.T) {
+func TestUserSystemdScopeHoldsTheContainer(t *testing.T) {
 	b := newSystemd(t)
 	b.hold()
 	for name, want := range map[string]string{"ActiveState": "active", "SubState": "running", "Delegate": "yes"} {
@@ -88,7 +83,7 @@ func (b *bundle) wantNoUnit() {
 	waitFor(b.t, "systemd to forget the unit", func() bool { return b.property("LoadState") == "not-found" })
 }
 
-func TestSystemdUnitIsNamedAfterTheIDWithoutCgroupsPath(t *testing.T) {
+func TestUserSystemdUnitIsNamedAfterTheIDWithoutCgroupsPath(t *testing.T) {
 	b := newSystemd(t, func(s *specs.Spec) { s.Linux.CgroupsPath = "" })
 	b.hold()
 	if got := b.property("ActiveState"); got != "active" {
@@ -96,7 +91,7 @@ func TestSystemdUnitIsNamedAfterTheIDWithoutCgroupsPath(t *testing.T) {
 	}
 }
 
-func TestSystemdSliceOfCgroupsPathIsMadeAndExpanded(t *testing.T) {
+func TestUserSystemdSliceOfCgroupsPathIsMadeAndExpanded(t *testing.T) {
 	b := newSystemd(t)
 	b.spec.Linux.CgroupsPath = "tareit-a" + strings.ReplaceAll(b.id, "-", "x") + ".slice:tare:" + b.id
 	b.hold()
@@ -131,7 +126,7 @@ func unitLimits() map[string]unitLimit {
 	}
 }
 
-func TestSystemdLimitIsAPropertyAndInTheFile(t *testing.T) {
+func TestUserSystemdLimitIsAPropertyAndInTheFile(t *testing.T) {
 	for name, row := range unitLimits() {
 		t.Run(name, func(t *testing.T) {
 			needController(t, row.controller)
@@ -151,7 +146,7 @@ func TestSystemdLimitIsAPropertyAndInTheFile(t *testing.T) {
 	}
 }
 
-func TestSystemdReloadKeepsTheLimits(t *testing.T) {
+func TestUserSystemdReloadKeepsTheLimits(t *testing.T) {
 	needController(t, "memory")
 	b := newSystemd(t, resources(memory(specs.LinuxMemory{Limit: ptr(int64(64 << 20))})))
 	b.hold()
@@ -161,7 +156,7 @@ func TestSystemdReloadKeepsTheLimits(t *testing.T) {
 	}
 }
 
-func TestSystemdReloadKeepsTheDeviceRules(t *testing.T) {
+func TestUserSystemdReloadKeepsTheDeviceRules(t *testing.T) {
 	b := newSystemd(t, device("/dev/kmsgx", "c", 1, 11))
 	b.hold()
 	systemctl("daemon-reload")
@@ -171,7 +166,7 @@ func TestSystemdReloadKeepsTheDeviceRules(t *testing.T) {
 	}
 }
 
-func TestSystemdUpdateChangesPropertyAndFile(t *testing.T) {
+func TestUserSystemdUpdateChangesPropertyAndFile(t *testing.T) {
 	needController(t, "pids")
 	b := newSystemd(t)
 	b.hold()
@@ -184,7 +179,7 @@ func TestSystemdUpdateChangesPropertyAndFile(t *testing.T) {
 	}
 }
 
-func TestSystemdUpdateThatFailsRestoresTheOldValues(t *testing.T) {
+func TestUserSystemdUpdateThatFailsRestoresTheOldValues(t *testing.T) {
 	needController(t, "pids")
 	b := newSystemd(t, resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(99))} }))
 	b.hold()
@@ -194,7 +189,7 @@ func TestSystemdUpdateThatFailsRestoresTheOldValues(t *testing.T) {
 	}
 }
 
-func TestSystemdPropertyAnnotationIsSet(t *testing.T) {
+func TestUserSystemdPropertyAnnotationIsSet(t *testing.T) {
 	b := newSystemd(t, func(s *specs.Spec) {
 		s.Annotations = map[string]string{"org.systemd.property.TimeoutStopUSec": "uint64 7000000", "org.systemd.property.CollectMode": "'inactive-or-failed'"}
 	})
@@ -207,7 +202,7 @@ func TestSystemdPropertyAnnotationIsSet(t *testing.T) {
 	}
 }
 
-func TestSystemdBadAnnotationFails(t *testing.T) {
+func TestUserSystemdBadAnnotationFails(t *testing.T) {
 	for name, row := range map[string][2]string{
 		"not a variant":   {"org.systemd.property.TimeoutStopUSec", "seven"},
 		"no such name":    {"org.systemd.property.NoSuchThing", "uint64 7"},
@@ -222,7 +217,7 @@ func TestSystemdBadAnnotationFails(t *testing.T) {
 	}
 }
 
-func TestSystemdExecJoinsTheScope(t *testing.T) {
+func TestUserSystemdExecJoinsTheScope(t *testing.T) {
 	b := newSystemd(t)
 	b.hold()
 	r := b.execWith([]string{"-d", "--pid-file", b.dir + "/pid"}, "/testprog", "hold").ok(t)
@@ -232,7 +227,7 @@ func TestSystemdExecJoinsTheScope(t *testing.T) {
 	}
 }
 
-func TestSystemdPauseAndResume(t *testing.T) {
+func TestUserSystemdPauseAndResume(t *testing.T) {
 	needController(t, "freezer")
 	b := newSystemd(t)
 	b.hold()
@@ -243,7 +238,7 @@ func TestSystemdPauseAndResume(t *testing.T) {
 	b.exec("/bin/true").ok(t)
 }
 
-func TestSystemdEventsStats(t *testing.T) {
+func TestUserSystemdEventsStats(t *testing.T) {
 	needController(t, "memory")
 	b := newSystemd(t)
 	b.hold()
@@ -259,7 +254,7 @@ func TestSystemdEventsStats(t *testing.T) {
 	}
 }
 
-func TestSystemdStopEndsTheContainer(t *testing.T) {
+func TestUserSystemdStopEndsTheContainer(t *testing.T) {
 	b := newSystemd(t, func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property.TimeoutStopSec": "1"} })
 	b.hold()
 	systemctl("stop", b.unit())
@@ -268,13 +263,13 @@ func TestSystemdStopEndsTheContainer(t *testing.T) {
 	b.wantNoUnit()
 }
 
-func TestSystemdForegroundRunLeavesNoUnit(t *testing.T) {
+func TestUserSystemdForegroundRunLeavesNoUnit(t *testing.T) {
 	b := newSystemd(t, sh("exit 7"))
 	b.run().status(t, 7)
 	b.wantNoUnit()
 }
 
-func TestSystemdUnitInUseIsRefused(t *testing.T) {
+func TestUserSystemdUnitInUseIsRefused(t *testing.T) {
 	b := newSystemd(t)
 	b.hold()
 	second := newSerial(t, args("/bin/true"))
@@ -287,7 +282,7 @@ func TestSystemdUnitInUseIsRefused(t *testing.T) {
 	}
 }
 
-func TestSystemdCgroupsPathThatIsNoUnitFails(t *testing.T) {
+func TestUserSystemdCgroupsPathThatIsNoUnitFails(t *testing.T) {
 	for name, path := range map[string]string{"a path": "/tare/x", "one colon": "a.slice:b", "not a slice": "a.service:tare:b", "dashes": "a--b.slice:tare:b"} {
 		t.Run(name, func(t *testing.T) {
 			b := newSystemd(t, func(s *specs.Spec) { s.Linux.CgroupsPath = path })
@@ -297,34 +292,18 @@ func TestSystemdCgroupsPathThatIsNoUnitFails(t *testing.T) {
 	}
 }
 
-func TestSystemdFailedCreateLeavesNoUnit(t *testing.T) {
+func TestUserSystemdFailedCreateLeavesNoUnit(t *testing.T) {
 	b := newSystemd(t, args("/no/such/program"))
 	b.run().fails(t, "/no/such/program")
 	b.wantGone()
 	b.wantNoUnit()
 }
 
-func TestSystemdKillAllEndsEveryProcess(t *testing.T) {
+func TestUserSystemdKillAllEndsEveryProcess(t *testing.T) {
 	b := newSystemd(t)
 	b.hold("children=3")
 	b.tare("kill", "--all", b.id, "KILL").ok(t)
 	b.waitStopped()
 	b.tare("delete", b.id).ok(t)
 	b.wantNoUnit()
-}
-
-// needRootSystemd skips the case unless it may make services of the system.
-func needRootSystemd(t *testing.T, tools ...string) {
-	t.Helper()
-	if !exists("/run/systemd/system") {
-		skip(t, "systemd does not run here")
-	}
-	if os.Geteuid() != 0 {
-		skip(t, "makes a service of the system: needs root")
-	}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "no %s", tool)
-		}
-	}
 }
