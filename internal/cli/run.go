@@ -35,7 +35,7 @@ passed on to it; its exit code is tare's, 128+N when signal N ended it.
 				return err
 			}
 			if cmd.Bool("detach") {
-				ctx, stop := interruptible(ctx)
+				ctx, stop := tty.Interruptible(ctx)
 				defer stop()
 				_, err := createAndStart(ctx, rt, id, o)
 				return err
@@ -103,6 +103,11 @@ func (at *attachment) release() error {
 		at.signals = nil
 		at.cancel(nil)
 	}
+	return at.restore()
+}
+
+// restore gives the user's terminal back.
+func (at *attachment) restore() error {
 	err := at.console.Close()
 	at.console = nil
 	return err
@@ -132,10 +137,8 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 	}
 	at.signals.Reap() // hooks have run
 	status, err := c.Wait(ctx)
-	// From here on a signal must not keep the container from being removed.
-	_, stop := interruptible(ctx)
-	defer stop()
-	if rerr := at.release(); rerr != nil {
+	at.signals.Discard() // they must not keep the container from being removed
+	if rerr := at.restore(); rerr != nil {
 		a.warn(rerr.Error())
 	}
 	if err != nil {
