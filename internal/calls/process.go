@@ -122,8 +122,12 @@ func (l *lowering) findExec(s *step.FindExec) bool {
 	if e.Home {
 		l.home()
 	}
-	l.close(slotRoot)
-	l.root = false
+	// Nothing is done in the rootfs after this, and the process may wait for long now: none of these is to be
+	// found as /proc/1/fd/N.
+	for _, n := range [...]int{slotRoot, slotNull, slotEmpty, slotProc} {
+		l.close(n)
+	}
+	l.root, l.proc = false, false
 	return true
 }
 
