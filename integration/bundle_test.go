@@ -28,6 +28,7 @@ type bundle struct {
 	env    []string // environment of the runtime, nil for the default
 	before map[string]string
 	allow  []string // paths below rootfs that the case may leave
+	beside []string // containers of other cases in the same state root
 	live   bool     // something was created that cleanup deletes
 	runs   atomic.Int32
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,17 +87,18 @@ type delegation struct {
 func (b *bundle) delegate(controllers ...string) *delegation {
 	b.t.Helper()
 	needV2(b.t)
-	d := &delegation{b: b, dir: filepath.Join("/sys/fs/cgroup", suite.prefix+"-"+b.id+"-user")}
-	d.caller = d.dir + "/caller"
-	check(b.t, os.Mkdir(d.dir, 0o755))
+	top := filepath.Join("/sys/fs/cgroup", suite.prefix+"-"+b.id+"-user")
+	d := &delegation{b: b, dir: top + "/own", caller: top + "/own/caller"}
+	check(b.t, os.Mkdir(top, 0o755))
 	b.t.Cleanup(func() {
 		os.Remove(d.caller)
 		os.Remove(d.dir)
+		os.Remove(top)
 	})
 	for _, c := range controllers {
-		check(b.t, os.WriteFile(d.dir+"/cgroup.subtree_control", []byte("+"+c), 0))
+		check(b.t, os.WriteFile(top+"/cgroup.subtree_control", []byte("+"+c), 0))
 	}
-	check(b.t, os.Mkdir(d.caller, 0o755))
+	check(b.t, errors.Join(os.Mkdir(d.dir, 0o755), os.Mkdir(d.caller, 0o755)))
 	for _, dir := range []string{d.dir, d.caller} {
 		check(b.t, os.Chown(dir, rootlessID, rootlessID))
 		for _, name := range []string{"cgroup.procs", "cgroup.threads", "cgroup.subtree_control"} {

@@ -82,7 +82,7 @@ func TestServiceIsNotReadyBeforeTheContainerSaysSo(t *testing.T) {
 	}
 }
 
-func TestLogGoesToTheJournal(t *testing.T) {
+func TestLogGoesToSystemdsJournal(t *testing.T) {
 	needRootSystemd(t, "journalctl")
 	b := newBundle(t, args("/no/such/program"))
 	b.global = append(b.global, "--log", "journald:"+b.id)
