@@ -120,7 +120,9 @@ func needPrivilege(t *testing.T) {
 	if !suite.granted && oneOf(t.Name(), "TestCgroupsPath", "TestEmptyCgroupsPath", "TestCreateInACgroup", "TestDeleteRemovesEveryCgroup",
 		"TestProcessIsInItsCgroup", "TestUnifiedOnV1", "TestResourceFindings", "TestEventsStats", "TestPs", "TestCgroupMount",
 		"TestForegroundRunRemovesItsCgroup", "TestExecCgroupOption", "TestExecJoinsTheCgroup", "TestUpdate", "TestInitKilledAtARandomMoment",
-		"TestRunReapsOrphans", "TestRunWithoutSubreaper") {
+		"TestRunReapsOrphans", "TestRunWithoutSubreaper", "TestContention", "TestASigkillIsNot", "TestTwoContainersShareAParent",
+		"TestAFailedCreateRemovesTheParents", "TestCreateBelowAFrozen", "TestStateOfAContainerBelowAFrozen", "TestPauseOfAForking",
+		"TestConfigWithObsolete") {
 		needGranted(t)
 	}
 }

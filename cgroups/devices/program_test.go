@@ -312,7 +312,8 @@ func TestLoad(t *testing.T) {
 	for i := range int64(1000) {
 		long = append(long, Rule{i%3 != 0, Char, i, i % 7, Access(i%7 + 1)})
 	}
-	for _, rules := range [][]Rule{nil, builtin(), long} {
+	all := append([]Rule{{true, All, Any, Any, Full}, {false, Char, 1, 11, Read | Write}}, builtin()...)
+	for _, rules := range [][]Rule{nil, builtin(), long, all} {
 		fd, err := loadProgram(New(rules).program())
 		if err != nil {
 			t.Fatalf("%d rules: %v", len(rules), err)
