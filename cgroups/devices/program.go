@@ -55,7 +55,15 @@ func (p *Policy) program() []insn {
 	for i := len(p.rules) - 1; i >= 0; i-- {
 		prog = appendRule(prog, p.rules[i])
 	}
+	if len(p.rules) > 0 && p.rules[0].coversAll() {
+		return prog // the kernel refuses code that nothing leads to
+	}
 	return appendReturn(prog, 0)
+}
+
+// coversAll reports whether the rule decides whatever comes to it.
+func (r Rule) coversAll() bool {
+	return r.Type == All && r.Major == Any && r.Minor == Any && r.Access == Full
 }
 
 func appendReturn(prog []insn, v int32) []insn {
