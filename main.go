@@ -1,8 +1,14 @@
+// A process that lives for milliseconds need not heed, nor watch, the processor limits of its cgroup.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command tare is an OCI container runtime.
 package main
 
 import (
 	"os"
+	"runtime"
 
 	"tare/internal/cli"
 	_ "tare/nsenter" // the init stage never reaches main
@@ -15,5 +21,7 @@ var (
 )
 
 func main() {
+	// One thing at a time: idle processors that look for work cost more than a command lasts.
+	runtime.GOMAXPROCS(1)
 	os.Exit(cli.Main(os.Args, cli.Build{Version: version, Commit: commit}))
 }

@@ -182,7 +182,9 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 		}
 		d.cgroup = os.NewFile(uintptr(fd), "cgroup")
 	}
-	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup,
+	debug := d.rt.cfg.Debug != nil
+	program := d.lower(debug)
+	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup, Calls: program != nil,
 		MapHelpers: func(pid int, uid, gid []step.IDMap) error { return host.RunMapHelpers(ctx, pid, uid, gid) }})
 	if err != nil {
 		return err
@@ -193,8 +195,8 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	if err := d.started(); err != nil {
 		return err
 	}
-	req := &step.Request{Debug: d.rt.cfg.Debug != nil, Steps: d.plan.Init}
-	return d.child.Conn.SendPlan(ctx, req, d.fds)
+	req := &step.Request{Debug: debug, Steps: d.plan.Init}
+	return d.child.Conn.SendPlan(ctx, req, program.Pieces(), d.fds)
 }
 
 func (d *driver) join(ctx context.Context, s *step.CgroupJoin) error {

@@ -18,6 +18,9 @@ const fileState = "freezer.state"
 // meanwhile so that no process forks ahead of the list.
 func (m *Manager) Kill(ctx context.Context) error {
 	members := m.members().Path
+	if pids, err := ctl.Pids(members, true); err == nil && len(pids) == 0 && m.unified == nil {
+		return nil // the usual case of a container that has ended
+	}
 	if m.unified != nil {
 		hit, _ := m.unified.Pids(true)
 		err := m.unified.Kill(ctx)

@@ -36,7 +36,7 @@ passed on to it; its exit code is tare's, 128+N when signal N ended it.
 				return err
 			}
 			if cmd.Bool("detach") {
-				ctx, stop := interruptible(ctx)
+				ctx, stop := tty.Interruptible(ctx)
 				defer stop()
 				_, err := createAndStart(ctx, rt, id, o)
 				return err
@@ -104,39 +104,55 @@ func (at *attachment) release() error {
 		at.signals = nil
 		at.cancel(nil)
 	}
+	return at.restore()
+}
+
+// restore gives the user's terminal back.
+func (at *attachment) restore() error {
 	err := at.console.Close()
 	at.console = nil
 	return err
 }
 
 // foreground runs a container to its end.
-func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) (err error) {
-	at, err := attach(ctx)
-	if err != nil {
-		return err
-	}
-	defer at.release()
-	o.Console = at.take
-	c, err := rt.Create(at.ctx, id, o)
-	if err != nil {
-		return err
-	}
-	// From now on a signal is the program's: one that came while start is under way must neither be lost
-	// nor undo a program that runs already.
+func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) error {
+	return a.inForeground(ctx, keep, func(at *attachment) (*libcontainer.Container, error) {
+		o.Console = at.take
+		c, err := rt.Create(at.ctx, id, o)
+		if err != nil {
+			return nil, err
+		}
+		// From now on a signal is the program's: one that came while start is under way must neither be lost
+		// nor undo a program that runs already.
+		a.forward(ctx, at, c)
+		return c, startOrDelete(ctx, c, o.NotifySocket)
+	})
+}
+
+// forward passes signals on to the container.
+func (a *app) forward(ctx context.Context, at *attachment, c *libcontainer.Container) {
 	at.signals.Forward(c.InitPid(), at.console, func(sig int) {
 		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
 			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
 		}
 	})
-	if err := startOrDelete(ctx, c, o.NotifySocket); err != nil {
+}
+
+// inForeground waits for the end of the container that begin has set going, and removes it.
+func (a *app) inForeground(ctx context.Context, keep bool, begin func(*attachment) (*libcontainer.Container, error)) (err error) {
+	at, err := attach(ctx)
+	if err != nil {
+		return err
+	}
+	defer at.release()
+	c, err := begin(at)
+	if err != nil {
 		return err
 	}
 	at.signals.Reap() // hooks have run
 	status, err := c.Wait(ctx)
-	// From here on a signal must not keep the container from being removed.
-	_, stop := interruptible(ctx)
-	defer stop()
-	if rerr := at.release(); rerr != nil {
+	at.signals.Discard() // they must not keep the container from being removed
+	if rerr := at.restore(); rerr != nil {
 		a.warn(rerr.Error())
 	}
 	if err != nil {
