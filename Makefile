@@ -55,9 +55,18 @@ bin/tare-cover: | deps
 deps: ## what a build needs, installed if this is Debian and you are root
 	@tests/deps.sh build
 
+# The day of the commit, so that a commit's pages are the same wherever they are made.
+MANDATE = $(shell git -c 'safe.directory=$(CURDIR)' log -1 --format=%cs 2>/dev/null || date -u -r CHANGELOG.md +%F)
+
+.PHONY: man
+man: | deps ## manual pages and shell completions, from the commands' definitions, into out/share
+	$(GO) run $(BUILDFLAGS) ./internal/cli/manual -out out/share -date '$(MANDATE)' -version '$(VERSION)'
+
 .PHONY: install
-install: build ## into DESTDIR and PREFIX (/usr/local)
+install: build man ## binary, manual pages and completions into DESTDIR and PREFIX (/usr/local)
 	install -D -m 0755 bin/tare '$(DESTDIR)$(PREFIX)/sbin/tare'
+	find out/share -type f -printf '%P\n' | while IFS= read -r f; do \
+		install -D -m 0644 "out/share/$$f" '$(DESTDIR)$(PREFIX)/share/'"$$f"; done
 
 .PHONY: repro
 repro: build ## build again in another directory, without a cache: the same bytes?
@@ -106,6 +115,10 @@ test-guest-core: bin/tare ## a short run in one cgroup v2 guest
 .PHONY: test-engines
 test-engines: bin/tare ## Docker, containerd, CRI and Podman over bin/tare (core cases)
 	@tests/engines/run-core.sh
+
+.PHONY: test-contention
+test-contention: bin/tare ## 200 containers put through their life by 8 workers (in a guest: tests/contention.sh --guest)
+	@tests/contention.sh
 
 .PHONY: fuzz
 fuzz: | deps ## every fuzz target for FUZZTIME (10s) each

@@ -88,18 +88,3 @@ func TestFeaturesIdmapAndNetDevices(t *testing.T) {
 		t.Errorf("%+v", l.NetDevices)
 	}
 }
-
-func TestFeaturesMountOptionsAreHonoured(t *testing.T) {
-	onlyTare(t, "every option that features lists works")
-	list := featuresOf(t).MountOptions
-	b := newSerial(t, args("/bin/true"))
-	b.mayLeave("mnt")
-	for i, opt := range list {
-		switch strings.TrimPrefix(opt, "r") {
-		case "remount", "emount", "mand", "nomand", "nodiratime", "ridmap", "idmap", "copy-symlink", "src-nofollow", "dest-nofollow", "bind", "unbindable":
-			continue // need more than a tmpfs, or have a case of their own
-		}
-		b.edit(addMount(mnt("/mnt/"+itoa(i), "tmpfs", "t", opt)))
-	}
-	b.run().ok(t)
-}

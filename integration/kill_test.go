@@ -159,6 +159,72 @@ func TestKillRegex(t *testing.T) {
 	r.waitOut(t, "got SIGUSR2")
 }
 
+// several makes containers in one state root, the ids of which begin alike.
+func several(t *testing.T, n int) []*bundle {
+	t.Helper()
+	first := newBundle(t, prog("hold"))
+	all := []*bundle{first}
+	for range n - 1 {
+		b := newSerial(t, prog("hold"))
+		b.root = first.root
+		all = append(all, b)
+	}
+	for i, b := range all {
+		b.id = "re-" + strings.Repeat("x", i+1) + "-" + b.id
+		b.spec.Linux.CgroupsPath = suite.prefix + "/" + b.id
+	}
+	for _, b := range all {
+		for _, other := range all {
+			b.beside = append(b.beside, other.id)
+		}
+	}
+	return all
+}
+
+func TestRegexReachesAllThatMatchAndNoOther(t *testing.T) {
+	onlyTare(t, "--regex, as crun has it")
+	all := several(t, 3)
+	out := make([]result, len(all))
+	for i, b := range all {
+		out[i] = b.detach()
+		out[i].waitOut(t, "ready\n")
+	}
+	b := all[0]
+	b.tare("kill", "-r", "^re-x{2,}-", "USR1").ok(t)
+	out[1].waitOut(t, "got SIGUSR1")
+	out[2].waitOut(t, "got SIGUSR1")
+	b.tare("kill", "--regex", "^re-x-", "USR2").ok(t)
+	out[0].waitOut(t, "got SIGUSR2")
+	if strings.Contains(out[0].output(t), "SIGUSR1") {
+		t.Error("one that does not match got the signal")
+	}
+	// None of them is a success: nothing had to be done.
+	b.tare("kill", "--regex", "^nothing$", "USR1").ok(t)
+	b.tare("delete", "--force", "--regex", "^re-xx+-").ok(t)
+	if got := b.tare("list", "-q").ok(t).out; got != b.id+"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// One that fails keeps none of the others from its turn, and is told.
+func TestRegexGoesOnAfterAFailure(t *testing.T) {
+	onlyTare(t, "--regex, as crun has it")
+	all := several(t, 3)
+	for _, b := range []*bundle{all[0], all[2]} {
+		b.create()
+		b.tare("kill", b.id, "KILL").ok(t)
+		b.waitStopped()
+	}
+	running := all[1]
+	running.detach().waitOut(t, "ready\n")
+	running.tare("delete", "--regex", "^re-").fails(t, running.id, "is not stopped: running")
+	if got := running.tare("list", "-q").ok(t).out; got != running.id+"\n" {
+		t.Errorf("%q", got)
+	}
+	running.tare("kill", "--regex", ".*", "KILL").ok(t)
+	running.waitStopped()
+}
+
 func TestDeleteRegex(t *testing.T) {
 	onlyTare(t, "delete --regex, as crun has it")
 	b := newBundle(t, args("/bin/sleep", "1000"))

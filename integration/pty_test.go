@@ -26,10 +26,12 @@ type pty struct {
 // newPTY opens a terminal on the host.
 func newPTY(t *testing.T, rows, cols uint16) *pty {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	// It does not block, so that closing it closes it, even though it is being read.
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	check(t, err)
-	check(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetUint32(int(master.Fd()), unix.TIOCGPTN)
+	master := os.NewFile(uintptr(fd), "/dev/ptmx")
+	check(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
 	check(t, err)
 	slave, err := os.OpenFile(filepath.Join("/dev/pts", itoa(int(n))), os.O_RDWR|syscall.O_NOCTTY, 0)
 	check(t, err)
@@ -62,7 +64,13 @@ func watchPTY(t *testing.T, master *os.File) *pty {
 
 func (p *pty) resize(t *testing.T, rows, cols uint16) {
 	t.Helper()
-	check(t, unix.IoctlSetWinsize(int(p.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols}))
+	raw, err := p.master.SyscallConn()
+	check(t, err)
+	var rerr error
+	check(t, raw.Control(func(fd uintptr) {
+		rerr = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
+	}))
+	check(t, rerr)
 }
 
 func (p *pty) text() string {

@@ -17,6 +17,7 @@ import (
 	"tare/integration/report"
 )
 
+// rootlessID is the user that root's rootless cases run as.
 const rootlessID = 1000
 
 // newRootless makes a case that an unprivileged user runs: user namespace with that user as root, no cgroup.
@@ -33,8 +34,8 @@ func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 		skip(t, "unshare -U does not work")
 	}
 	b.edit(addNS("user"), dropMount("/dev/pts"), func(s *specs.Spec) {
-		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
-		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: suite.user, Size: 1}}
+		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: suite.user, Size: 1}}
 		s.Linux.Resources, s.Linux.CgroupsPath = nil, ""
 		s.Process.User.AdditionalGids = nil
 	}, addMount(mnt("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")))
@@ -45,18 +46,21 @@ func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 // asUser hands the case's files to the user and runs the call as that user.
 func (b *bundle) asUser(cmd *exec.Cmd) *exec.Cmd {
 	b.t.Helper()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + b.dir + "/xdg", "HOME=" + b.dir}
+	if suite.plain {
+		return cmd
+	}
 	check(b.t, filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Base(path) == "testprog" || filepath.Base(path) == "busybox" { // shared by hard links
 			return err
 		}
-		if err := os.Lchown(path, rootlessID, rootlessID); err != nil && !errors.Is(err, syscall.EROFS) {
+		if err := os.Lchown(path, int(suite.user), int(suite.user)); err != nil && !errors.Is(err, syscall.EROFS) {
 			return err
 		}
 		return nil
 	}))
 	b.before = treeOf(b.rootfs)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: rootlessID, Gid: rootlessID}}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + b.dir + "/xdg", "HOME=" + b.dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: suite.user, Gid: suite.user}}
 	return cmd
 }
 
@@ -119,10 +123,57 @@ func TestRootlessStateRootIsBelowXDGRuntimeDir(t *testing.T) {
 	}
 }
 
-func TestRootlessWithoutUserNamespaceFails(t *testing.T) {
-	not(t, "crun", "makes one by itself")
-	b := newRootless(t, dropNS("user"), func(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil })
-	b.rootlessRun().fails(t, "user")
+// noMappings is what a bundle has that was not made for users without privileges.
+func noMappings(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil }
+
+func TestRootlessWithoutMappingsIsRootOfOneID(t *testing.T) {
+	not(t, "runc", "wants them in config.json")
+	for name, edit := range map[string]func(*specs.Spec){
+		"no mappings": noMappings, "no user namespace either": and(noMappings, dropNS("user")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newRootless(t, edit)
+			f := decode[report.Facts](t, b.rootlessRun().ok(t).out)
+			if fmt.Sprint(f.UIDMap) != "[[0 1000 1]]" || fmt.Sprint(f.GIDMap) != "[[0 1000 1]]" || f.Setgroups != "deny" {
+				t.Errorf("%v %v %s", f.UIDMap, f.GIDMap, f.Setgroups)
+			}
+		})
+	}
+}
+
+// What /etc/subuid and /etc/subgid give comes behind the own id; exec and a second look find the same.
+func TestRootlessWithoutMappingsTakesSubordinateIDs(t *testing.T) {
+	not(t, "runc", "wants them in config.json")
+	needTool(t, "newuidmap", "newgidmap", "setpriv", "unshare")
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if !exists(file) {
+			skip(t, "no %s to put another in the place of", file)
+		}
+	}
+	b := newRootless(t, noMappings, prog("hold"))
+	b.write()
+	mkdirs(t, b.dir+"/xdg")
+	table := b.hostFile("subids", "1000:300000:1000\n1000:400000:50\n")
+	asUser := func(line ...string) result {
+		cmd := b.asUser(b.cmd(line...))
+		script := `mount --bind "$TABLE" /etc/subuid && mount --bind "$TABLE" /etc/subgid && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"`
+		wrapped := exec.Command("unshare", append([]string{"-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"}, cmd.Args...)...)
+		wrapped.Dir, wrapped.Env = cmd.Dir, append(cmd.Env, "TABLE="+table)
+		return b.do(wrapped)
+	}
+	r := asUser(b.line("run", []string{"-d"})...)
+	t.Cleanup(func() { asUser("delete", "-f", b.id) })
+	r.ok(t).waitOut(t, "ready\n")
+	for range 2 {
+		out := asUser("exec", b.id, "/bin/cat", "/proc/self/uid_map", "/proc/self/gid_map").ok(t).out
+		want := "0 1000 1 1 300000 1000 1001 400000 50"
+		if got := strings.Join(strings.Fields(out), " "); got != want+" "+want {
+			t.Errorf("%q", got)
+		}
+	}
+	if out := asUser("exec", "-u", "500:600", b.id, "/bin/id").ok(t).out; !strings.HasPrefix(out, "uid=500 gid=600") {
+		t.Errorf("%q", out)
+	}
 }
 
 func TestRootlessForeignMappingFails(t *testing.T) {
@@ -186,11 +237,13 @@ func TestRootlessTerminal(t *testing.T) {
 	b.write()
 	mkdirs(t, b.dir+"/xdg")
 	host := newPTY(t, 24, 80)
-	check(t, os.Chown(host.slave.Name(), rootlessID, rootlessID))
+	check(t, os.Chown(host.slave.Name(), int(suite.user), int(suite.user)))
 	cmd := b.asUser(b.cmd(b.line("run", nil)...))
-	cred := cmd.SysProcAttr.Credential
+	as := cmd.SysProcAttr
 	host.onPTY(cmd)
-	cmd.SysProcAttr.Credential = cred
+	if as != nil {
+		cmd.SysProcAttr.Credential = as.Credential
+	}
 	b.do(cmd).ok(t)
 	host.waitText(t, "is a tty\n")
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "lane.h"
 
 /* The limits that the caller had: Go raises the soft one when it starts. */
 uint64_t tare_nofile[2];
@@ -203,4 +204,6 @@ static __attribute__((constructor)) void enter(int argc, char **argv)
 	syscall(SYS_close_range, DOOR_SOCKET + 1, ~0U, 0);
 	if (!strcmp(argv[1], DOOR_MODE))
 		door();
+	if (argc > 2 && !strcmp(argv[2], LANE_MODE))
+		tare_lane();
 }

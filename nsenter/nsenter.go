@@ -4,12 +4,14 @@
 //	import _ "tare/nsenter"
 //
 // When the program is executed again as the init stage, the C constructor enters the namespaces it
-// was asked to, and init below carries out the plan and never returns: main is not reached. In any
-// other case both do nothing.
+// was asked to and makes the system calls that the host has lowered the plain steps of the plan to; most
+// containers' program is executed from there. What is left of the plan init below carries out, and never
+// returns: main is not reached. In any other case both do nothing.
 package nsenter
 
 // #cgo CFLAGS: -Os -Wall -Wextra -Werror
 // #include "door.h"
+// #include "lane.h"
 import "C"
 
 import (
@@ -25,9 +27,14 @@ func init() {
 	}
 }
 
-// dispatch carries out the plan in an init stage.
+// dispatch carries out the plan in an init stage, or what the fast lane has left of it.
 func dispatch() {
-	if C.tare_is_init != 0 {
-		initstage.Main(step.SocketFD, [2]uint64{uint64(C.tare_nofile[0]), uint64(C.tare_nofile[1])})
+	if C.tare_is_init == 0 {
+		return
 	}
+	nofile := [2]uint64{uint64(C.tare_nofile[0]), uint64(C.tare_nofile[1])}
+	if C.tare_rest.have != 0 {
+		initstage.Resume(rest(), nofile)
+	}
+	initstage.Main(step.SocketFD, nofile)
 }

@@ -4,7 +4,7 @@
 #   test    what the tests run besides
 #   demo    busybox, for a root filesystem
 #   arm64   a C compiler and an emulator for it
-#   lint    shellcheck, and what arm64 needs
+#   lint    shellcheck, mandoc, and what arm64 needs
 # It looks for files, asks apt only when one is missing, and prints nothing when
 # none is. Not as root, or without apt, it says what to install and fails.
 set -euo pipefail
@@ -49,6 +49,11 @@ need_busybox() {
 need_test() {
 	need_busybox
 	need git git
+	need make make
+	need mandoc mandoc
+	need zsh zsh
+	need fish fish
+	need tmux tmux
 }
 
 need_demo() { need_busybox; }
@@ -61,6 +66,7 @@ need_arm64() {
 
 need_lint() {
 	need shellcheck shellcheck
+	need mandoc mandoc
 	need git git
 	need_arm64
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh - gofmt, go vet, staticcheck, shellcheck, and the C sources with
-# warnings as errors. Everything is looked at before it fails.
+# lint.sh - gofmt, go vet, staticcheck, shellcheck, the generated manual pages and completions,
+# and the C sources with warnings as errors. Everything is looked at before it fails.
 # (shellcheck's SC2317 takes functions called through another for dead; SC2016
 # doubts every text in single quotes that another shell or a template is to read.)
 set -uo pipefail
@@ -58,6 +58,18 @@ shell_scripts() {
 
 check_shell() { shell_scripts | sort -u | xargs -r shellcheck -x -e SC2016,SC2317; }
 
+# Manual pages and completions, as they are generated.
+check_generated() {
+	local share
+	share=$(mktemp -d) || return
+	"$GO" run -tags "$tags" ./internal/cli/manual -out "$share" -date 2000-01-01 -version 0 &&
+		mandoc -T lint -W style "$share"/man/man8/*.8 &&
+		shellcheck -s bash "$share/bash-completion/completions/tare"
+	local status=$?
+	rm -rf "$share"
+	return "$status"
+}
+
 # check_c COMPILER: what is in the binary may not even shadow a name; what only
 # measures may cut a path short that does not fit.
 check_c() {
@@ -78,6 +90,7 @@ for m in $(modules); do
 done
 check 'go vet for arm64' vet_arm64
 check shellcheck check_shell
+check 'manual pages, completions' check_generated
 check "C, ${CC:-gcc}" check_c "${CC:-gcc}"
 check 'C, arm64' check_c aarch64-linux-gnu-gcc
 exit "$bad"

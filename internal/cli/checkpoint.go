@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"tare/internal/tty"
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
@@ -14,8 +15,8 @@ import (
 // criuFlags are those of checkpoint and of restore.
 func criuFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "image-path", Usage: "the directory of the image (default: checkpoint, in the working directory)"},
-		&cli.StringFlag{Name: "work-path", Usage: "the directory of CRIU's log and other work files (default: that of the image)"},
+		&cli.StringFlag{Name: "image-path", Usage: "the directory `DIR` of the image (default: checkpoint, in the working directory)"},
+		&cli.StringFlag{Name: "work-path", Usage: "the directory `DIR` of CRIU's log and other work files (default: that of the image)"},
 		&cli.BoolFlag{Name: "tcp-established", Usage: "keep established TCP connections"},
 		&cli.BoolFlag{Name: "ext-unix-sk", Usage: "keep unix sockets whose other end is outside of the container"},
 		&cli.BoolFlag{Name: "shell-job", Usage: "for processes whose session or terminal is outside of the container"},
@@ -23,9 +24,9 @@ func criuFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "link-remap", Usage: "make links for open files whose names are gone"},
 		&cli.BoolFlag{Name: "lazy-pages", Usage: "fetch the memory page by page once the processes run, with userfaultfd(2)"},
 		&cli.BoolFlag{Name: "auto-dedup", Usage: "take out of an image what a newer one, or the restored container, has"},
-		&cli.StringFlag{Name: "manage-cgroups-mode", Usage: "what to do about cgroups: soft (default), full, strict or ignore"},
+		&cli.StringFlag{Name: "manage-cgroups-mode", Usage: "what to do about cgroups, `MODE`: soft (default), full, strict or ignore"},
 		&cli.StringSliceFlag{Name: "empty-ns", Usage: "leave out what is in the namespace `TYPE`: network"},
-		&cli.StringFlag{Name: "network-lock", Usage: "hold packets back by iptables (default), nftables or skip"},
+		&cli.StringFlag{Name: "network-lock", Usage: "hold packets back by `METHOD`: iptables (default), nftables or skip"},
 	}
 }
 
@@ -50,17 +51,18 @@ func criuOptions(cmd *cli.Command) (o libcontainer.CRIUOptions, err error) {
 
 func (a *app) checkpointCommand() *cli.Command {
 	return &cli.Command{
-		Usage:     "write a running container to files, from which restore makes it anew",
+		Usage:     "write a running container to files for restore",
 		ArgsUsage: "ID",
-		Description: `Needs root, and CRIU (criu(8)) in PATH. In the end the container is gone, as after delete, unless it is to be
-left running. CRIU's log is dump.log in the work path. The annotation org.criu.config names a
-configuration file of CRIU's own; without it /etc/criu/tare.conf or /etc/criu/runc.conf is used.
+		Description: `Needs root, and CRIU (criu(8)) in PATH. In the end the container is gone, as after
+delete, unless it is to be left running. CRIU's log is dump.log in the work path. The
+annotation org.criu.config names a configuration file of CRIU's own; without it
+/etc/criu/tare.conf or /etc/criu/runc.conf is used.
 
    tare checkpoint --image-path /var/tmp/first first
    tare checkpoint --image-path /var/tmp/first/1 --pre-dump first     # the memory, ahead
    tare checkpoint --image-path /var/tmp/first/2 --parent-path ../1 first`,
 		Flags: append(criuFlags(),
-			&cli.StringFlag{Name: "parent-path", Usage: "an earlier image, relative to --image-path, whose unchanged pages are not written again"},
+			&cli.StringFlag{Name: "parent-path", Usage: "an earlier image `DIR`, relative to --image-path, whose unchanged pages are not written again"},
 			&cli.BoolFlag{Name: "leave-running", Usage: "the container goes on"},
 			&cli.BoolFlag{Name: "pre-dump", Usage: "write the memory alone; the container goes on"},
 			&cli.BoolFlag{Name: "tcp-skip-in-flight", Usage: "leave out TCP connections that are not established yet"},
@@ -78,7 +80,7 @@ configuration file of CRIU's own; without it /etc/criu/tare.conf or /etc/criu/ru
 			if err := sealDescriptors(); err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return c.Checkpoint(ctx, o)
 		},

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 
+	"tare/internal/tty"
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
@@ -114,12 +114,6 @@ func listenFDs(fds, pid string, self int) (int, error) {
 	return n, nil
 }
 
-// interruptible is a context that ends with a signal that asks for the end, so that what was begun is
-// undone.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-}
-
 func (a *app) createCommand() *cli.Command {
 	return &cli.Command{
 		Usage:     "make a container, whose program waits for start",
@@ -141,7 +135,7 @@ A bundle with process.terminal needs --console-socket: somebody has to hold the 
 			if err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			_, err = rt.Create(ctx, id, o)
 			return err
@@ -166,7 +160,7 @@ has said that it is ready (sd_notify(3)).
 			if err := sealDescriptors(); err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return c.StartWith(ctx, libcontainer.StartOptions{NotifySocket: os.Getenv("NOTIFY_SOCKET")})
 		},
@@ -192,7 +186,7 @@ With --force it is killed; one that does not exist is then no error.
 			if err := sealDescriptors(); err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			err := a.each(cmd, func(c *libcontainer.Container) error { return c.Delete(ctx, force) })
 			if force && errors.Is(err, libcontainer.ErrNotFound) {

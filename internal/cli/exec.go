@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tare/internal/spec"
+	"tare/internal/tty"
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
@@ -87,7 +88,7 @@ func (a *app) exec(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if cmd.Bool("detach") {
-		ctx, stop := interruptible(ctx)
+		ctx, stop := tty.Interruptible(ctx)
 		defer stop()
 		p, err := c.Exec(ctx, *o)
 		if err != nil {
@@ -123,6 +124,9 @@ func (a *app) execForeground(ctx context.Context, c *libcontainer.Container, o l
 		a.warn(rerr.Error())
 	}
 	a.code = status.Code
+	if err == nil {
+		a.warnOOM(status, p.OOM)
+	}
 	return err
 }
 

@@ -22,7 +22,7 @@ func globalFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "debug", Local: true, Usage: "log all that happens, step by step (the same as --log-level debug)"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Local: true, Usage: "let systemd manage cgroups; cgroupsPath is then SLICE:PREFIX:NAME"},
 		&cli.StringFlag{Name: "cgroup-manager", Local: true, Usage: "cgroups are managed by `WHOM`: cgroupfs, systemd, or disabled for no cgroup at all"},
-		&cli.StringFlag{Name: "rootless", Local: true, Value: "auto", Usage: "tolerate missing rights to cgroups: true, false or auto"},
+		&cli.StringFlag{Name: "rootless", Local: true, Value: "auto", Usage: "tolerate missing rights to cgroups: `WHEN` is true, false or auto"},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v", "V"}, Local: true, Usage: "print the version"},
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -97,9 +98,7 @@ func (a *app) fatal(err error) {
 	defer a.mu.Unlock()
 	now := time.Now()
 	if a.log.sink != nil {
-		if err := a.log.sink.send(levelError, msg, now); err != nil {
-			fmt.Fprintf(a.stderr, "tare: log: %v\n", err)
-		}
+		a.deliver(levelError, msg, now)
 	} else if a.log.json {
 		a.stderr.Write(jsonLine(levelError, msg, now))
 		return
@@ -143,7 +142,12 @@ func (a *app) write(l level, msg string, at time.Time) {
 		a.stderr.Write(line(a.log.json, l, msg, at))
 		return
 	}
-	if err := a.log.sink.send(l, msg, at); err != nil {
+	a.deliver(l, msg, at)
+}
+
+// deliver hands a message to the log, and says on stderr when that fails. a.mu is held.
+func (a *app) deliver(l level, msg string, at time.Time) {
+	if err := a.log.sink.send(l, msg, at); err != nil && !errors.Is(err, errTold) {
 		fmt.Fprintf(a.stderr, "tare: log: %v\n", err)
 	}
 }

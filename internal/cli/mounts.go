@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"tare/internal/spec"
+	"tare/internal/tty"
 	"tare/libcontainer"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -69,7 +70,7 @@ func (a *app) mountsPart(name, usage string, do func(context.Context, *libcontai
 			if err := sealDescriptors(); err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return do(ctx, container, mounts)
 		},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"tare/internal/tty"
 
 	"github.com/urfave/cli/v3"
 )
@@ -16,7 +17,7 @@ func (a *app) pauseCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return c.Pause(ctx)
 		},
@@ -33,7 +34,7 @@ func (a *app) resumeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return c.Resume(ctx)
 		},

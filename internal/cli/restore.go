@@ -13,10 +13,11 @@ func (a *app) restoreCommand() *cli.Command {
 	return &cli.Command{
 		Usage:     "make a container from the files that checkpoint has written",
 		ArgsUsage: "ID",
-		Description: `Needs root, CRIU (criu(8)) in PATH, and a bundle like the one that the container was made from. The standard
-descriptors that were pipes are replaced by those of tare; a terminal goes to --console-socket.
-In the foreground it is as with run: signals are passed on, the exit code is the program's, the
-container is removed at the end. CRIU's log is restore.log in the work path.
+		Description: `Needs root, CRIU (criu(8)) in PATH, and a bundle like the one that the container was
+made from. The standard descriptors that were pipes are replaced by those of tare; a
+terminal goes to --console-socket. In the foreground it is as with run: signals are
+passed on, the exit code is that of the program, and the container is removed at the
+end. CRIU's log is restore.log in the work path.
 
    tare restore --detach --image-path /var/tmp/first --bundle demo first`,
 		Flags: append(append(criuFlags(), bundleFlags()...),
@@ -40,7 +41,7 @@ func (a *app) restore(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if cmd.Bool("detach") {
-		ctx, stop := interruptible(ctx)
+		ctx, stop := tty.Interruptible(ctx)
 		defer stop()
 		_, err := rt.Restore(ctx, id, o)
 		return err

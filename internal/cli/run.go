@@ -10,6 +10,7 @@ import (
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/unix"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -35,7 +36,7 @@ passed on to it; its exit code is tare's, 128+N when signal N ended it.
 				return err
 			}
 			if cmd.Bool("detach") {
-				ctx, stop := interruptible(ctx)
+				ctx, stop := tty.Interruptible(ctx)
 				defer stop()
 				_, err := createAndStart(ctx, rt, id, o)
 				return err
@@ -103,6 +104,11 @@ func (at *attachment) release() error {
 		at.signals = nil
 		at.cancel(nil)
 	}
+	return at.restore()
+}
+
+// restore gives the user's terminal back.
+func (at *attachment) restore() error {
 	err := at.console.Close()
 	at.console = nil
 	return err
@@ -145,20 +151,29 @@ func (a *app) inForeground(ctx context.Context, keep bool, begin func(*attachmen
 	}
 	at.signals.Reap() // hooks have run
 	status, err := c.Wait(ctx)
-	// From here on a signal must not keep the container from being removed.
-	_, stop := interruptible(ctx)
-	defer stop()
-	if rerr := at.release(); rerr != nil {
+	at.signals.Discard() // they must not keep the container from being removed
+	if rerr := at.restore(); rerr != nil {
 		a.warn(rerr.Error())
 	}
 	if err != nil {
 		return err
 	}
 	a.code = status.Code
+	a.warnOOM(status, c.OOM)
 	if keep {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, deleteTime)
 	defer cancel()
 	return c.Delete(ctx, true)
+}
+
+// warnOOM says why a program was killed, when the kernel did it for want of memory.
+func (a *app) warnOOM(status libcontainer.ExitStatus, read func() (*libcontainer.OOM, error)) {
+	if status.Signal != int(unix.SIGKILL) {
+		return
+	}
+	if o, err := read(); err == nil && o != nil {
+		a.warn(fmt.Sprintf("the kernel has killed %d process(es) of the container for want of memory: %s", o.Kills, o.OOMCause))
+	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,9 +40,14 @@ func (s *fileSink) send(l level, msg string, at time.Time) error {
 	return err
 }
 
+// serviceTime bounds how long a log service may keep a message waiting: one that hangs must not hang
+// containers.
+const serviceTime = time.Second
+
 // datagramSink sends each message to a socket of a log service.
 type datagramSink struct {
 	fd     int
+	broken error // why nothing more is sent
 	addr   unix.SockaddrUnix
 	id     string
 	format func(id string, l level, msg string, at time.Time) []byte
@@ -55,6 +61,11 @@ func openDatagram(dest, socket, id string, format func(string, level, string, ti
 	if err != nil {
 		return nil, fmt.Errorf("--log %q: socket: %w", dest, err)
 	}
+	wait := unix.NsecToTimeval(int64(serviceTime))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &wait); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("--log %q: SO_SNDTIMEO: %w", dest, err)
+	}
 	s := &datagramSink{fd: fd, addr: unix.SockaddrUnix{Name: socket}, id: id, format: format}
 	if err := unix.Connect(fd, &s.addr); err != nil {
 		unix.Close(fd)
@@ -63,14 +74,29 @@ func openDatagram(dest, socket, id string, format func(string, level, string, ti
 	return s, nil
 }
 
+// send waits for a service that is slow. After one that was too slow, or has gone, the rest is not sent:
+// the first error was told.
 func (s *datagramSink) send(l level, msg string, at time.Time) error {
+	if s.broken != nil {
+		return errTold
+	}
 	for {
 		_, err := unix.Write(s.fd, s.format(s.id, l, msg, at))
-		if err != unix.EINTR {
-			return err
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			err = fmt.Errorf("%q takes nothing for %v, messages are lost", s.addr.Name, serviceTime)
+		case err != nil:
+			err = fmt.Errorf("write %q: %w", s.addr.Name, err)
 		}
+		s.broken = err
+		return err
 	}
 }
+
+// errTold stands for an error of a sink that was reported before.
+var errTold = errors.New("told")
 
 func (s *datagramSink) Close() error { return unix.Close(s.fd) }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tare/internal/spec"
+	"tare/internal/tty"
 	"tare/libcontainer"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -39,7 +40,7 @@ FILE holds the object linux.resources of config.json, as far as it is to change.
 			if err != nil {
 				return err
 			}
-			ctx, stop := interruptible(ctx)
+			ctx, stop := tty.Interruptible(ctx)
 			defer stop()
 			return c.UpdateWith(ctx, *o)
 		},

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"golang.org/x/sys/unix"
+
+	"tare/internal/child"
 )
 
 // ErrMissing says that there is no criu in $PATH.
@@ -109,32 +110,16 @@ func (p *Process) start(o *Options, theirs int) error {
 	if o.Root == "" {
 		return p.fork(o, attr)
 	}
-	return onThread(func() error {
-		err := ownRoot(o.Root)
+	child.OnOwnThread(func() {
+		err = ownRoot(o.Root)
 		if err == nil && o.Inside != nil {
 			err = o.Inside()
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.fork(o, attr)
 		}
-		return p.fork(o, attr)
 	})
-}
-
-// onThread calls f on a thread that ends with it, whatever f has made of it. The first thread of a process
-// cannot end, and /proc/self speaks of it: while it is held back another one is taken.
-func onThread(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and unlocked on the first thread only
-		if unix.Gettid() == unix.Getpid() {
-			done <- onThread(f)
-			runtime.UnlockOSThread()
-			return
-		}
-		done <- f()
-	}()
-	return <-done
+	return err
 }
 
 func (p *Process) fork(o *Options, attr *syscall.ProcAttr) error {

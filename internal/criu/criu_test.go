@@ -250,19 +250,6 @@ func TestRootIsAMountThatTheHostDoesNotSee(t *testing.T) {
 	}
 }
 
-func TestTheFirstThreadIsLeftAlone(t *testing.T) {
-	for range 200 {
-		if err := onThread(func() error {
-			if unix.Gettid() == unix.Getpid() {
-				return errors.New("on the first thread")
-			}
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestFilesHaveTheirNumbers(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

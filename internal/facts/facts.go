@@ -74,7 +74,7 @@ func lastCap() (uint32, error) {
 
 // inUserNS: the first user namespace maps all ids onto themselves.
 func inUserNS() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
+	b, err := readSmall("/proc/self/uid_map")
 	if err != nil {
 		return false
 	}
@@ -82,8 +82,23 @@ func inUserNS() bool {
 	return !(len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == strconv.FormatUint(1<<32-1, 10))
 }
 
+// readSmall reads a file of the kernel's without the poller that os has for files: it would cost a thread.
+func readSmall(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var b [4096]byte
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return nil, err
+	}
+	return b[:n], nil
+}
+
 func appArmor() bool {
-	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	b, err := readSmall("/sys/module/apparmor/parameters/enabled")
 	return err == nil && strings.HasPrefix(string(b), "Y")
 }
 

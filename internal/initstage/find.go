@@ -79,16 +79,9 @@ func executable(path string) syscall.Errno {
 
 // execError is the sentence for an execve that fails.
 func execError(path string, errno syscall.Errno) error {
-	text := "exec " + path + ": " + errno.Error()
-	switch errno {
-	case syscall.EISDIR: // what execve(2) itself answers, and engines take for exit status 126
-		return &sys.Error{Errno: syscall.EACCES, Note: `exec: "` + path + `": is a directory: permission denied`}
-	case syscall.ENOENT:
-		if sys.AccessAt(sys.AT_FDCWD, path, 0, sys.AT_EACCESS) == nil {
-			text += " (the file is there: is its interpreter or dynamic loader missing?)"
-		}
-	case syscall.ENOEXEC:
-		text += " (built for another architecture, or a script without #! line?)"
+	text := step.ExecText(path, errno, errno == syscall.ENOENT && sys.AccessAt(sys.AT_FDCWD, path, 0, sys.AT_EACCESS) == nil)
+	if errno == syscall.EISDIR {
+		errno = syscall.EACCES
 	}
 	return &sys.Error{Errno: errno, Note: text}
 }

@@ -98,7 +98,8 @@ func (j *job) start() {
 	if len(j.fds) > 0 {
 		j.send(step.MsgFDs, nil, j.fds)
 	}
-	j.send(step.MsgPlan, req.Encode(), nil)
+	head, steps := req.Encode(0)
+	j.send(step.MsgPlan, append(head, steps...), nil)
 }
 
 func (j *job) send(kind uint32, payload []byte, fds []int) {

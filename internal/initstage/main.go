@@ -28,6 +28,7 @@ type lane struct {
 	placed  int          // descriptors from 3 that the container gets
 	started bool         // the start command has said go: its connection is conn
 	index   int          // of the present step of the plan
+	resumed int          // the step at which the fast lane has left, which it has logged; -1 for none
 	prog    program
 	ready   bool // nothing but execve is left to do
 	cover   coverage
@@ -37,11 +38,7 @@ type lane struct {
 // container's program or exits with 1, after it has told the host why. nofile is the soft and hard
 // RLIMIT_NOFILE that the process was started with, zero when that is not known.
 func Main(fd int, nofile [2]uint64) {
-	runtime.LockOSThread()
-	// The door has closed what the caller of the runtime had left open, for what packages of the same
-	// program have opened since, the Go runtime's poller among them, it is enough that no child gets it.
-	closeOnExec(uint(fd) + 1)
-	l := &lane{conn: sys.Own(fd), nofile: nofile, cover: openCoverage()}
+	l := begin(fd, nofile)
 	defer l.trap()
 	// The steps say exact modes, and a link named like a device must not be born with others.
 	l.umask = sys.Umask(0)
@@ -53,6 +50,14 @@ func Main(fd int, nofile [2]uint64) {
 		err = l.run()
 	}
 	l.fail(err)
+}
+
+func begin(fd int, nofile [2]uint64) *lane {
+	runtime.LockOSThread()
+	// The door has closed what the caller of the runtime had left open, for what packages of the same
+	// program have opened since, the Go runtime's poller among them, it is enough that no child gets it.
+	closeOnExec(step.SocketFD + 1)
+	return &lane{conn: sys.Own(fd), nofile: nofile, resumed: -1, cover: openCoverage()}
 }
 
 // trap reports a panic, which is a mistake of ours, instead of printing a trace on the container's stderr.
@@ -69,9 +74,10 @@ func (l *lane) trap() {
 
 // run carries out the steps. It comes back only with an error: the last step is Exec.
 func (l *lane) run() error {
-	for i, s := range l.req.Steps {
+	for i := l.index; i < len(l.req.Steps); i++ {
+		s := l.req.Steps[i]
 		l.index = i
-		if l.req.Debug {
+		if l.req.Debug && i != l.resumed {
 			l.log(s)
 		}
 		if err := l.apply(s); err != nil {

@@ -95,8 +95,9 @@ func (c *Conn) bounded(ctx context.Context, what string, run func() error) error
 	return err
 }
 
-// SendPlan hands the init its steps and the descriptors that they name.
-func (c *Conn) SendPlan(ctx context.Context, req *step.Request, fds []int) error {
+// SendPlan hands the init its steps, the program for the fast lane, in pieces, and the descriptors that
+// the steps name.
+func (c *Conn) SendPlan(ctx context.Context, req *step.Request, program [][]byte, fds []int) error {
 	return c.bounded(ctx, "to take its plan", func() error {
 		for len(fds) > 0 {
 			n := min(len(fds), step.MaxFDs)
@@ -105,12 +106,47 @@ func (c *Conn) SendPlan(ctx context.Context, req *step.Request, fds []int) error
 			}
 			fds = fds[n:]
 		}
-		body := req.Encode()
-		if len(body) > step.MaxMessage {
-			return fmt.Errorf("plan of %d bytes is too large", len(body))
+		calls := 0
+		for _, p := range program {
+			calls += len(p)
 		}
-		return c.send(append(step.AppendHeader(make([]byte, 0, step.HeaderSize+len(body)), step.MsgPlan, len(body)), body...), nil)
+		head, steps := req.Encode(calls)
+		size := len(head) + calls + len(steps)
+		if size > step.MaxMessage {
+			return fmt.Errorf("plan of %d bytes is too large", size)
+		}
+		head = append(step.AppendHeader(make([]byte, 0, step.HeaderSize+len(head)), step.MsgPlan, size), head...)
+		return c.writev(append(append([][]byte{head}, program...), steps))
 	})
+}
+
+// writev writes all of list.
+func (c *Conn) writev(list [][]byte) error {
+	raw, err := c.f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var serr error
+	err = raw.Write(func(fd uintptr) bool {
+		for len(list) > 0 {
+			var n int
+			if n, serr = unix.Writev(int(fd), list); serr == unix.EINTR {
+				continue
+			}
+			if serr != nil {
+				return serr != unix.EAGAIN
+			}
+			for len(list) > 0 && n >= len(list[0]) {
+				n -= len(list[0])
+				list = list[1:]
+			}
+			if n > 0 {
+				list[0] = list[0][n:]
+			}
+		}
+		return true
+	})
+	return errors.Join(err, serr)
 }
 
 func (c *Conn) send(b []byte, fds []int) error {
@@ -227,6 +263,7 @@ func (c *Conn) next() (kind uint32, body []byte, err error) {
 			return 0, nil, err
 		}
 		if kind == step.MsgFailure {
+			r.Explain()
 			return 0, nil, &Failure{*r}
 		}
 		if c.OnReport != nil {

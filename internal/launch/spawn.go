@@ -23,6 +23,8 @@ type Options struct {
 	Stdio [3]*os.File
 	// Joins are the opened namespaces of Spawn.Joins, in their order.
 	Joins []*os.File
+	// Calls: the plan will come with a program for the fast lane.
+	Calls bool
 	// Cgroup is the cgroup's directory for Spawn.IntoCgroup.
 	Cgroup *os.File
 	// MapHelpers writes the id maps of pid for step.MapHelpers.
@@ -86,17 +88,18 @@ func clone(s *step.Spawn, o Options, sock int, conn *Conn) (*Child, error) {
 	if s.Door {
 		mode = step.ModeDoor
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0) // os.Open would ask the poller
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
-	defer null.Close()
+	defer unix.Close(null)
 	files := make([]uintptr, 0, 4)
 	for _, f := range o.Stdio {
-		if f == nil {
-			f = null
+		fd := uintptr(null)
+		if f != nil {
+			fd = f.Fd()
 		}
-		files = append(files, f.Fd())
+		files = append(files, fd)
 	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{
@@ -116,7 +119,11 @@ func clone(s *step.Spawn, o Options, sock int, conn *Conn) (*Child, error) {
 		}
 	}
 	exe := fmt.Sprintf("/proc/self/fd/%d", o.Exe.Fd())
-	pid, err := syscall.ForkExec(exe, []string{step.InitName, mode}, attr)
+	args := []string{step.InitName, mode}
+	if o.Calls {
+		args = append(args, step.ModeCalls)
+	}
+	pid, err := syscall.ForkExec(exe, args, attr)
 	runtime.KeepAlive(o)
 	if err != nil {
 		return nil, fmt.Errorf("clone the init stage: %w", err)

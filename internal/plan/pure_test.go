@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"tare/internal/calls"
 	"tare/internal/plan"
 	"tare/seccomp"
 )
@@ -63,6 +64,7 @@ func planUnderFilter(t *testing.T) {
 			}
 			_ = p.Text()
 			_ = p.JSON()
+			_ = calls.Lower(p.Init, len(p.FDs), true)
 		})
 	}
 	debug.SetGCPercent(-1)

@@ -41,8 +41,11 @@ func atimeOf(ms uint64) uint64 {
 	return sys.MOUNT_ATTR_RELATIME
 }
 
-// askAttrs gives what set and clear ask for and leaves the rest of a mount as it is.
-func askAttrs(set, clear uint64) sys.MountAttr {
+// NewAttrs gives the attributes of a new mount with MS_* flags.
+func NewAttrs(ms uint64) uint64 { return attrsOf(ms) | atimeOf(ms) }
+
+// AskAttrs gives what set and clear ask for and leaves the rest of a mount as it is.
+func AskAttrs(set, clear uint64) sys.MountAttr {
 	a := sys.MountAttr{Set: attrsOf(set), Clr: attrsOf(clear)}
 	switch {
 	case set&atimeFlags != 0:
@@ -57,10 +60,10 @@ func askAttrs(set, clear uint64) sys.MountAttr {
 	return a
 }
 
-// onlyAttrs gives a mount just the attributes that set names, as mount(8) does for a bind with
+// OnlyAttrs gives a mount just the attributes that set names, as mount(8) does for a bind with
 // options; access times stay unless something is said about them.
-func onlyAttrs(set, clear uint64) sys.MountAttr {
-	a := askAttrs(set, clear)
+func OnlyAttrs(set, clear uint64) sys.MountAttr {
+	a := AskAttrs(set, clear)
 	a.Clr |= allAttrs
 	if (set|clear)&(atimeFlags|syscall.MS_NODIRATIME) != 0 {
 		a.Clr |= sys.MOUNT_ATTR_NODIRATIME
@@ -77,19 +80,19 @@ func setAttrs(fd int, set, clear uint64, keep bool) error {
 	if set&^binding == 0 && clear == 0 {
 		return nil
 	}
-	attr := askAttrs(set, clear)
+	attr := AskAttrs(set, clear)
 	if keep {
 		if names, err := locked(fd, clear); err != nil || names != "" {
 			return lockedError(names, err)
 		}
 	} else if set&syscall.MS_REMOUNT == 0 {
-		attr = onlyAttrs(set, clear)
+		attr = OnlyAttrs(set, clear)
 	}
 	err := sys.MountSetattr(fd, false, attr)
 	if sys.ErrnoOf(err) != syscall.EPERM {
 		return err
 	}
-	if err = sys.MountSetattr(fd, false, askAttrs(set, clear)); sys.ErrnoOf(err) != syscall.EPERM {
+	if err = sys.MountSetattr(fd, false, AskAttrs(set, clear)); sys.ErrnoOf(err) != syscall.EPERM {
 		return err
 	}
 	names, err := locked(fd, clear)

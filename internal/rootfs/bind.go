@@ -104,7 +104,7 @@ func (r *Root) remount(m *step.Mount) error {
 	if m.Set&syscall.MS_BIND != 0 {
 		err = setAttrs(target.Int(), m.Set|syscall.MS_REMOUNT, m.Clear, false)
 	} else {
-		err = sys.Mount("", fdPath(target), "", m.Set|syscall.MS_REMOUNT, joined(m.Data))
+		err = sys.Mount("", fdPath(target), "", m.Set|syscall.MS_REMOUNT, Joined(m.Data))
 		if err != nil {
 			err = &sys.Error{Op: "remount", Object: m.Target, Errno: sys.ErrnoOf(err)}
 		}

@@ -13,13 +13,13 @@ const maxParam = 255
 
 // create makes the mount of a new file system, detached where the kernel can.
 func (r *Root) create(m *step.Mount, set uint64, data []string, target *sys.FD) (tree, error) {
-	if fitsFSConfig(m, set, data) {
+	if FitsFSConfig(m, set, data) {
 		fd, err := newDetached(m.FSType, m.Source, set, data)
 		if !oldKernel(err) {
 			return tree{fd: fd}, err
 		}
 	}
-	if err := sys.Mount(m.Source, fdPath(target), m.FSType, set&^syscall.MS_REMOUNT, joined(data)); err != nil {
+	if err := sys.Mount(m.Source, fdPath(target), m.FSType, set&^syscall.MS_REMOUNT, Joined(data)); err != nil {
 		return tree{}, &sys.Error{Op: "mount", Object: m.Target, Errno: sys.ErrnoOf(err)}
 	}
 	fd, err := find(r.fd.Int(), m.Target, lookup{noLinks: m.Opts&step.MountNoSymlinks != 0})
@@ -33,9 +33,9 @@ func (r *Root) create(m *step.Mount, set uint64, data []string, target *sys.FD) 
 	return tree{fd: fd, attached: true}, nil
 }
 
-// fitsFSConfig tells whether the new interface can express the mount: it has no parameter for
+// FitsFSConfig tells whether the new interface can express the mount: it has no parameter for
 // MS_SILENT and MS_I_VERSION, and its strings are short.
-func fitsFSConfig(m *step.Mount, set uint64, data []string) bool {
+func FitsFSConfig(m *step.Mount, set uint64, data []string) bool {
 	if set&(syscall.MS_SILENT|syscall.MS_I_VERSION) != 0 || len(m.Source) > maxParam {
 		return false
 	}
@@ -63,16 +63,32 @@ func newDetached(fstype, source string, set uint64, data []string) (*sys.FD, err
 	if err := sys.FSConfig(fs.Int(), sys.FSCONFIG_CMD_CREATE, "", ""); err != nil {
 		return nil, explained(fs.Int(), sys.On(err, fstype))
 	}
-	fd, err := sys.FSMount(fs.Int(), attrsOf(set)|atimeOf(set))
+	fd, err := sys.FSMount(fs.Int(), NewAttrs(set))
 	return fd, sys.On(err, fstype)
 }
 
 // configure sets the source, the superblock's flags and the file system's own options.
 func configure(fs int, source string, set uint64, data []string) error {
-	if source != "" {
-		if err := setParam(fs, "source", source, true); err != nil {
+	for _, p := range Params(source, set, data) {
+		if err := setParam(fs, p.Key, p.Value, p.Has); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Param is an argument of fsconfig(2): a string when Has, else a flag.
+type Param struct {
+	Key, Value string
+	Has        bool
+}
+
+// Params gives what configures a new file system: its source, the flags of its superblock among the
+// MS_* of set, its own options.
+func Params(source string, set uint64, data []string) []Param {
+	list := make([]Param, 0, len(data)+2)
+	if source != "" {
+		list = append(list, Param{"source", source, true})
 	}
 	for _, p := range [...]struct {
 		ms  uint64
@@ -81,20 +97,15 @@ func configure(fs int, source string, set uint64, data []string) error {
 		{syscall.MS_RDONLY, "ro"}, {syscall.MS_SYNCHRONOUS, "sync"}, {syscall.MS_DIRSYNC, "dirsync"},
 		{syscall.MS_MANDLOCK, "mand"}, {sys.MS_LAZYTIME, "lazytime"},
 	} {
-		if set&p.ms == 0 {
-			continue
-		}
-		if err := setParam(fs, p.key, "", false); err != nil {
-			return err
+		if set&p.ms != 0 {
+			list = append(list, Param{Key: p.key})
 		}
 	}
 	for _, d := range data {
 		key, value, has := cut(d)
-		if err := setParam(fs, key, unquoted(key, value), has); err != nil {
-			return err
-		}
+		list = append(list, Param{key, unquoted(key, value), has})
 	}
-	return nil
+	return list
 }
 
 func setParam(fs int, key, value string, has bool) error {
@@ -148,8 +159,8 @@ func unquoted(key, value string) string {
 	return value
 }
 
-// joined is the data of mount(2).
-func joined(data []string) string {
+// Joined is the data of mount(2).
+func Joined(data []string) string {
 	s := ""
 	for i, d := range data {
 		if i > 0 {

@@ -54,6 +54,9 @@ func Open(s *step.OpenRootfs, tree int) (*Root, error) {
 	return r, nil
 }
 
+// Adopt gives the Root whose descriptors are open already; null and empty may be nil.
+func Adopt(fd, null, empty *sys.FD) *Root { return &Root{fd: fd, null: null, empty: empty} }
+
 // parentPropagation sets the propagation of the mount that at lies on: a mount made on a shared one
 // would appear on the host too, and pivot_root(2) refuses it.
 func parentPropagation(at *sys.FD, flags uint64) error {

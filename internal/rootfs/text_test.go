@@ -41,10 +41,10 @@ func TestAttributes(t *testing.T) {
 		{"nodiratime", syscall.MS_NODIRATIME, 0, sys.MountAttr{Set: sys.MOUNT_ATTR_NODIRATIME},
 			sys.MountAttr{Set: sys.MOUNT_ATTR_NODIRATIME, Clr: allAttrs}},
 	} {
-		if got := askAttrs(c.set, c.clear); got != c.ask {
+		if got := AskAttrs(c.set, c.clear); got != c.ask {
 			t.Errorf("%s: ask %+v, want %+v", c.name, got, c.ask)
 		}
-		if got := onlyAttrs(c.set, c.clear); got != c.only {
+		if got := OnlyAttrs(c.set, c.clear); got != c.only {
 			t.Errorf("%s: only %+v, want %+v", c.name, got, c.only)
 		}
 	}
@@ -68,7 +68,7 @@ short line
 
 func TestMountData(t *testing.T) {
 	data := []string{"size=1m", "noswap", "context=a:b:c,d", `context="x:y"`}
-	if got, want := joined(data), `size=1m,noswap,context="a:b:c,d",context="x:y"`; got != want {
+	if got, want := Joined(data), `size=1m,noswap,context="a:b:c,d",context="x:y"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := unquoted("context", `"a,b"`); got != "a,b" {
@@ -87,7 +87,7 @@ func TestMountData(t *testing.T) {
 		{step.Mount{Source: strings.Repeat("x", 256)}, 0, false},
 		{step.Mount{}, syscall.MS_SILENT, false}, {step.Mount{}, syscall.MS_I_VERSION, false},
 	} {
-		if got := fitsFSConfig(&c.m, c.set, c.m.Data); got != c.want {
+		if got := FitsFSConfig(&c.m, c.set, c.m.Data); got != c.want {
 			t.Errorf("%+v: got %v", c.m, got)
 		}
 	}

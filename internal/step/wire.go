@@ -39,12 +39,17 @@ const MaxFDs = 250
 // MaxMessage bounds a payload: a plan is as large as its config.json at most, plus the filter.
 const MaxMessage = 64 << 20
 
-// InitName is argv[0] of the init stage. argv[1] is ModeGo or ModeDoor.
+// InitName is argv[0] of the init stage. argv[1] is ModeGo or ModeDoor; a second argument ModeCalls says
+// that the plan comes with a program for the fast lane.
 const (
-	InitName = "tare-init"
-	ModeGo   = "go"
-	ModeDoor = "door"
+	InitName  = "tare-init"
+	ModeGo    = "go"
+	ModeDoor  = "door"
+	ModeCalls = "calls"
 )
+
+// OpExecve in a Report of the fast lane: execve of Value failed. Who receives it finds the words.
+const OpExecve = "execve"
 
 // The roles of a descriptor that the init sends up with MsgFD (payload: one byte).
 const (
@@ -69,18 +74,21 @@ func ParseHeader(b []byte) (kind uint32, size int, ok bool) {
 	return kind, int(n), kind >= MsgFDs && kind <= MsgFD && n <= MaxMessage
 }
 
-// Request is the payload of MsgPlan.
+// Request is the payload of MsgPlan: a flag, the length of the program for the fast lane, the program, the
+// steps.
 type Request struct {
 	Debug bool // send a MsgLog before each step
 	Steps []Step
 }
 
-// Encode gives the binary form of the request.
-func (r *Request) Encode() []byte {
-	e := &encoder{b: make([]byte, 0, 4096)}
-	e.flag("", &r.Debug)
+// Encode gives the binary form of the request in two parts: between them stands the program, of calls bytes.
+func (r *Request) Encode(calls int) (head, steps []byte) {
+	h := &encoder{}
+	h.flag("", &r.Debug)
+	h.num(calls)
+	e := &encoder{b: make([]byte, 0, 8192)}
 	e.stepList(r.Steps)
-	return e.b
+	return h.b, e.b
 }
 
 // DecodeRequest reads the payload of MsgPlan.
@@ -88,6 +96,7 @@ func DecodeRequest(b []byte) (*Request, error) {
 	d := &decoder{b: b}
 	r := new(Request)
 	d.flag("", &r.Debug)
+	d.take(d.count(1)) // the fast lane has read its program
 	r.Steps = d.stepList()
 	if d.bad || len(d.b) != 0 {
 		return nil, ErrCodec
@@ -126,6 +135,9 @@ func (r *Report) Encode() []byte {
 	r.walk(e)
 	return e.b
 }
+
+// ErrnoOffset is where Errno stands in the binary form.
+func (r *Report) ErrnoOffset() int { return 4 + 4 + 4 + len(r.At) + 4 + len(r.Op) + 4 + len(r.Value) }
 
 // DecodeReport reads what Encode has written.
 func DecodeReport(b []byte) (*Report, error) {

@@ -13,11 +13,31 @@ static int out = -1;
 static struct sigaction before[65];
 static unsigned char caught[65];
 
-static void tell(int sig)
+static int is_fault(int sig)
+{
+	switch (sig) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+	case SIGABRT:
+		return 1;
+	}
+	return 0;
+}
+
+static void tell(int sig, siginfo_t *info, void *context)
 {
 	const int saved = errno;
 	const unsigned char n = (unsigned char)sig;
 
+	/* A fault of the runtime's own is Go's, which makes a panic of it; one that somebody sent is not. */
+	if (is_fault(sig) && info->si_code > 0 && before[sig].sa_flags & SA_SIGINFO) {
+		before[sig].sa_sigaction(sig, info, context);
+		return;
+	}
 	if (write(out, &n, 1) < 0) {
 		/* The pipe is full of signals that nobody has read yet: one more is lost, as the kernel's are. */
 	}
@@ -27,7 +47,7 @@ static void tell(int sig)
 void tare_catch(int fd, const unsigned char want[65])
 {
 	/* On the alternate stack, as Go's threads need it; restarting, as Go's own handlers do. */
-	struct sigaction sa = { .sa_handler = tell, .sa_flags = SA_ONSTACK | SA_RESTART };
+	struct sigaction sa = { .sa_sigaction = tell, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
 
 	sigfillset(&sa.sa_mask);
 	out = fd;

@@ -2,14 +2,9 @@ package tty
 
 import (
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
-)
-
-// What a pump does with its source when it is told to stop.
-const (
-	dropSource  = false
-	drainSource = true // copy what is there first
 )
 
 // pump copies from one descriptor to another until the source ends or it is stopped. It is a goroutine
@@ -18,29 +13,33 @@ type pump struct {
 	from, to int
 	drain    bool
 	atEnd    func(partial bool) // called at the source's end of file; partial: it ended within a line
+	atHangUp func()             // called when what it writes to was a terminal and is gone
 	partial  bool
 	wake     int // eventfd: stop
+	stopOnce sync.Once
 	done     chan struct{}
 }
 
-func startPump(from, to int, drain bool, atEnd func(partial bool)) (*pump, error) {
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("eventfd: %w", err)
+// prepare completes a pump, which copies in run.
+func (p *pump) prepare() error {
+	var err error
+	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
 	}
-	p := &pump{from: from, to: to, drain: drain, atEnd: atEnd, wake: wake, done: make(chan struct{})}
-	go p.run()
-	return p, nil
+	p.done = make(chan struct{})
+	return nil
 }
 
-// stop ends the pump and waits for it; on nil it does nothing.
+// stop ends the pump and waits for it, as often as it is called; on nil it does nothing.
 func (p *pump) stop() {
 	if p == nil {
 		return
 	}
-	unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	<-p.done
-	unix.Close(p.wake)
+	p.stopOnce.Do(func() {
+		unix.Write(p.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		<-p.done
+		unix.Close(p.wake)
+	})
 }
 
 func (p *pump) run() {
@@ -117,6 +116,9 @@ func (p *pump) copyOnce(buf []byte) bool {
 			if stopped, ok := p.await(p.to, unix.POLLOUT, !p.drain); stopped || !ok {
 				return false
 			}
+		case err == unix.EIO && p.atHangUp != nil:
+			p.atHangUp()
+			return false
 		case err != nil:
 			return false
 		default:

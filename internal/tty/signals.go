@@ -5,8 +5,10 @@ package tty
 import "C"
 
 import (
+	"context"
+	"fmt"
 	"os"
-	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -15,19 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Signals receives the signals that the runtime gets while a container's process is in the foreground.
+// Signals receives the signals that the runtime gets, while a container's process is in the foreground or a
+// command must not be cut off in the middle. There is one at a time in a process.
 type Signals struct {
-	c      chan os.Signal
-	pipe   [2]*os.File
-	reap   atomic.Bool
-	target chan target
-	stop   chan struct{}
-	done   chan struct{}
+	read, write *os.File
+	interrupt   func(os.Signal)
+	reap        atomic.Bool
+	done        chan struct{}
+
+	mu      sync.Mutex
+	waiting []syscall.Signal // for a target
+	target  *target
 }
 
 // target is where signals go once there is a process.
 type target struct {
-	reap    *atomic.Bool // see Reap
 	pid     int
 	console *Console
 	send    func(sig int)
@@ -43,53 +47,72 @@ func notForwarded(s syscall.Signal) bool {
 	return s == 32 || s == 33 // the C library's own
 }
 
-// faults are the signals that the Go runtime makes panics of: they must stay its own. Sent by somebody
-// else they reach us through it.
-func faults() []os.Signal {
-	return []os.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS, unix.SIGABRT}
+// endAsked tells the signals that ask for the end.
+func endAsked(s syscall.Signal) bool {
+	return s == unix.SIGINT || s == unix.SIGTERM || s == unix.SIGHUP || s == unix.SIGQUIT
 }
 
-// Catch begins to receive signals. Until Forward they wait, and those that ask for the end go to
-// interrupt as well. Stop ends it. There is one at a time in a process.
+// Catch begins to receive all signals that can be passed on. Until Forward they wait, and those that ask for
+// the end go to interrupt as well. Stop ends it.
 func Catch(interrupt func(os.Signal)) (*Signals, error) {
-	s := &Signals{
-		c: make(chan os.Signal, 256), target: make(chan target), stop: make(chan struct{}), done: make(chan struct{}),
+	return catch(interrupt, func(s syscall.Signal) bool { return !notForwarded(s) })
+}
+
+// Interruptible gives a context that ends with a signal that asks for the end, so that what was begun is
+// taken back or brought to its end. stop gives the signals their effect back.
+func Interruptible(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s, err := catch(func(sig os.Signal) { cancel(fmt.Errorf("interrupted by signal: %v", sig)) }, endAsked)
+	if err != nil {
+		return ctx, func() { cancel(nil) } // then the signal simply ends the process
 	}
+	return ctx, func() { s.Stop(); cancel(nil) }
+}
+
+func catch(interrupt func(os.Signal), which func(syscall.Signal) bool) (*Signals, error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, os.NewSyscallError("pipe2", err)
 	}
-	s.pipe = [2]*os.File{os.NewFile(uintptr(p[0]), "signals"), os.NewFile(uintptr(p[1]), "signals")}
+	s := &Signals{interrupt: interrupt, done: make(chan struct{}),
+		read: os.NewFile(uintptr(p[0]), "signals"), write: os.NewFile(uintptr(p[1]), "signals")}
 	var want [65]C.uchar
 	for n := syscall.Signal(1); n <= 64; n++ {
-		if !notForwarded(n) {
+		if which(n) {
 			want[n] = 1
 		}
 	}
-	for _, f := range faults() {
-		want[f.(syscall.Signal)] = 0
-	}
 	C.tare_catch(C.int(p[1]), &want[0])
-	go s.read()
-	go s.run(interrupt)
+	go s.run()
 	return s, nil
 }
 
-// read turns the bytes that the handler writes into signals.
-func (s *Signals) read() {
+// run reads the bytes that the handler writes.
+func (s *Signals) run() {
+	defer close(s.done)
 	buf := make([]byte, 64)
 	for {
-		n, err := s.pipe[0].Read(buf)
+		n, err := s.read.Read(buf)
 		if err != nil {
 			return
 		}
 		for _, sig := range buf[:n] {
-			select {
-			case s.c <- syscall.Signal(sig):
-			case <-s.stop:
-				return
-			}
+			s.take(syscall.Signal(sig))
 		}
+	}
+}
+
+func (s *Signals) take(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.target != nil {
+		s.deliver(sig)
+		return
+	}
+	// One that interrupts too late, when the process is there already, is passed on after all.
+	s.waiting = append(s.waiting, sig)
+	if endAsked(sig) {
+		s.interrupt(sig)
 	}
 }
 
@@ -97,74 +120,41 @@ func (s *Signals) read() {
 // nobody. When that comes, children are reaped other than pid: with a subreaper the orphans of the
 // container become the runtime's own.
 func (s *Signals) Forward(pid int, console *Console, send func(sig int)) {
-	s.target <- target{&s.reap, pid, console, send}
-	signal.Notify(s.c, faults()...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.target = &target{pid, console, send}
+	for _, sig := range s.waiting {
+		s.deliver(sig)
+	}
+	s.waiting = nil
 }
 
 // Reap says that no child but the process is waited for by anybody any more: from now on SIGCHLD has the
 // others reaped.
 func (s *Signals) Reap() { s.reap.Store(true) }
 
+// Discard has signals no effect any more: the process has ended, and what is left to do must be done.
+func (s *Signals) Discard() { s.Forward(0, nil, func(int) {}) }
+
 // Stop ends it: signals have their default effect again.
 func (s *Signals) Stop() {
 	C.tare_release()
-	signal.Stop(s.c)
-	close(s.stop)
+	s.read.Close()
 	<-s.done
-	for _, f := range s.pipe {
-		f.Close()
-	}
+	s.write.Close()
 }
 
-func (s *Signals) run(interrupt func(os.Signal)) {
-	defer close(s.done)
-	var waiting []os.Signal
-	for {
-		select {
-		case <-s.stop:
-			return
-		case sig := <-s.c:
-			// One that interrupts too late, when the process is there already, is passed on after all.
-			waiting = append(waiting, sig)
-			if endAsked(sig) {
-				interrupt(sig)
-			}
-		case t := <-s.target:
-			for _, sig := range waiting {
-				t.deliver(sig)
-			}
-			s.forward(t)
-			return
-		}
-	}
-}
-
-func (s *Signals) forward(t target) {
-	for {
-		select {
-		case <-s.stop:
-			return
-		case sig := <-s.c:
-			t.deliver(sig)
-		}
-	}
-}
-
-func (t target) deliver(sig os.Signal) {
-	switch {
+func (s *Signals) deliver(sig syscall.Signal) {
+	switch t := s.target; {
 	case sig == unix.SIGCHLD:
-		if t.reap.Load() {
+		if s.reap.Load() && t.pid > 0 {
 			reapOthers(t.pid)
 		}
 	case sig == unix.SIGWINCH && t.console != nil:
 		t.console.Resize() // a terminal that has gone says so on its own
 	default:
-		t.send(int(sig.(syscall.Signal)))
+		t.send(int(sig))
 	}
-}
-
-func endAsked(sig os.Signal) bool {
-	return sig == unix.SIGINT || sig == unix.SIGTERM || sig == unix.SIGHUP || sig == unix.SIGQUIT
 }
 
 // SetSubreaper makes the runtime the parent of the container's orphans (PR_SET_CHILD_SUBREAPER).

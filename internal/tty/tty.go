@@ -5,6 +5,7 @@ package tty
 import (
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,6 +71,11 @@ type Console struct {
 	fd      int // of master, whose Fd method may change the mode of the file
 	restore func() error
 	in, out *pump
+
+	mu      sync.Mutex // of what hangUp takes away
+	gone    bool
+	hanging sync.WaitGroup
+	once    sync.Once
 }
 
 // Attach connects the terminal whose master is given, which it takes over: its size is the one of the
@@ -104,12 +110,41 @@ func (c *Console) attach(in, out int) error {
 	if err := unix.SetNonblock(c.fd, true); err != nil {
 		return fmt.Errorf("console: set O_NONBLOCK: %w", err)
 	}
-	var err error
-	if c.out, err = startPump(c.fd, out, drainSource, nil); err != nil {
+	toUser := &pump{from: c.fd, to: out, drain: true, atHangUp: c.hangUp}
+	fromUser := &pump{from: in, to: c.fd, atEnd: func(partial bool) {
+		// A terminal that has gone reads as one at its end.
+		if _, err := unix.IoctlGetTermios(in, unix.TCGETS); err == unix.EIO {
+			c.hangUp()
+			return
+		}
+		c.sendEOF(partial)
+	}}
+	if err := fromUser.prepare(); err != nil {
 		return err
 	}
-	c.in, err = startPump(in, c.fd, dropSource, c.sendEOF)
-	return err
+	if err := toUser.prepare(); err != nil {
+		unix.Close(fromUser.wake)
+		return err
+	}
+	c.in, c.out = fromUser, toUser // both are there before either can hang up
+	go c.in.run()
+	go c.out.run()
+	return nil
+}
+
+// hangUp takes the master away when the user's terminal has gone: the kernel hangs up the container's, so
+// that a shell in it ends. The pumps call it; it does not wait for them.
+func (c *Console) hangUp() {
+	c.once.Do(func() {
+		c.hanging.Go(func() {
+			c.in.stop()
+			c.out.stop()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.gone = true
+			c.master.Close()
+		})
+	})
 }
 
 // sendEOF types the end-of-file key when the input, a file or a pipe, has come to its end; twice after
@@ -128,7 +163,9 @@ func (c *Console) sendEOF(partial bool) {
 
 // Resize gives the container's terminal the size of the user's; the kernel sends SIGWINCH there.
 func (c *Console) Resize() error {
-	if c.host < 0 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.host < 0 || c.gone {
 		return nil
 	}
 	size, err := unix.IoctlGetWinsize(c.host, unix.TIOCGWINSZ)
@@ -149,15 +186,13 @@ func (c *Console) Close() error {
 	}
 	c.in.stop()
 	c.out.stop()
-	c.in, c.out = nil, nil
+	c.once.Do(func() {}) // nothing hangs up from here on
+	c.hanging.Wait()
 	var err error
-	if c.restore != nil {
+	if c.restore != nil && !c.gone {
 		err = c.restore()
-		c.restore = nil
 	}
-	if c.master != nil {
-		c.master.Close()
-		c.master = nil
-	}
+	c.restore = nil
+	c.master.Close() // at most once
 	return err
 }

@@ -249,3 +249,43 @@ func forwardMain() {
 	err = child.Wait()
 	os.Stdout.WriteString("child " + strconv.FormatBool(err == nil) + "\n")
 }
+
+// The user's terminal goes: so does the container's, whether that shows in what is read or in what is
+// written.
+func TestHangUp(t *testing.T) {
+	t.Parallel()
+	for name, typed := range map[string]bool{"nothing written": false, "written": true} {
+		user, host := pty(t)
+		master, slave := pty(t)
+		fd := int(host.Fd())
+		in := fd
+		if typed { // input that never ends: what is written has to tell
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			defer w.Close()
+			in = int(r.Fd())
+		}
+		c, err := attach(master, fd, in, fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		user.Close()
+		if typed {
+			slave.WriteString("x")
+		}
+		if n, err := slave.Read(make([]byte, 1)); n > 0 {
+			t.Errorf("%s: read %d bytes, %v", name, n, err)
+		}
+		if err := c.Resize(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for range 2 {
+			if err := c.Close(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

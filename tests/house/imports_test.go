@@ -57,6 +57,8 @@ func law(path string) (may []string, known bool) {
 		return nil, true
 	case "internal/rootfs":
 		return []string{"internal/sys", "internal/step"}, true
+	case "internal/calls":
+		return []string{"internal/rootfs", "internal/step"}, true
 	case "internal/initstage":
 		return []string{"internal/sys", "internal/step", "internal/rootfs"}, true
 	case "nsenter":
@@ -74,11 +76,11 @@ func law(path string) (may []string, known bool) {
 	case "internal/hooks", "internal/host":
 		return []string{"internal/child", "internal/step", "internal/sys"}, true
 	case "internal/criu":
-		return []string{"internal/plan", "internal/rootfs", "internal/sys"}, true
+		return []string{"internal/child", "internal/plan", "internal/rootfs", "internal/sys"}, true
 	case "internal/launch":
 		return []string{"internal/step", "internal/sys"}, true
 	case "libcontainer":
-		return []string{"internal/spec", "internal/plan", "internal/facts", "internal/step", "internal/launch", "internal/host", "internal/criu",
+		return []string{"internal/spec", "internal/plan", "internal/facts", "internal/step", "internal/calls", "internal/launch", "internal/host", "internal/criu",
 			"internal/hooks", "internal/state", "internal/proc", "cgroups/...", "seccomp"}, true
 	case "internal/cli":
 		return []string{"libcontainer", "internal/tty", "internal/spec", "internal/logging", "cgroups/...", "seccomp"}, true
