@@ -138,6 +138,16 @@ func TestFailingHookEndsARestore(t *testing.T) {
 	b.wantStatus(specs.StateRunning)
 }
 
+func TestConfigurationOfCRIUIsTheOneThatTheAnnotationNames(t *testing.T) {
+	b := newCheckpointed(t)
+	b.annotate("org.criu.config", b.hostFile("other.conf", "no-such-option\n"))
+	b.count()
+	b.runQuiet()
+	b.waitCount(2)
+	b.checkpoint().fails(t, "no-such-option")
+	b.wantStatus(specs.StateRunning)
+}
+
 // CRIU works for as long as its master lives; what it has made is in the cgroup that the record names.
 func TestKilledRestoreLeavesNothingAfterForceDelete(t *testing.T) {
 	not(t, "runc", "leaves a mount")
@@ -146,7 +156,7 @@ func TestKilledRestoreLeavesNothingAfterForceDelete(t *testing.T) {
 	b.runQuiet()
 	b.waitCount(2)
 	b.checkpoint().ok(t)
-	line := b.line("restore", []string{"--detach", "--image-path", b.image()})
+	line := b.line("restore", criuFlags("--detach", "--image-path", b.image()))
 	span := b.span(line...)
 	b.wantSwept(-1)
 	for i := range min(crashes(t), 15) {
@@ -163,7 +173,7 @@ func TestInterruptedCheckpointLeavesTheContainerRunning(t *testing.T) {
 	b.runQuiet()
 	b.waitCount(2)
 	pid := b.state().Pid
-	line := []string{"checkpoint", "--image-path", b.image(), "--leave-running", b.id}
+	line := append(append([]string{"checkpoint", "--image-path", b.image(), "--leave-running"}, criuFlags()...), b.id)
 	span := b.span(line...)
 	for range min(crashes(t), 8) {
 		b.killedAt(span, line...)

@@ -42,7 +42,7 @@ func TestPipesOfARestoredContainerAreNew(t *testing.T) {
 	in, out := pipes(b.line("run", []string{"-d"})...)
 	talk(in, out, "one")
 	b.checkpoint().ok(t)
-	in, out = pipes(b.line("restore", []string{"-d", "--image-path", b.image()})...)
+	in, out = pipes(b.line("restore", criuFlags("-d", "--image-path", b.image()))...)
 	talk(in, out, "two")
 }
 
@@ -146,7 +146,7 @@ func TestRestoreInTheForeground(t *testing.T) {
 	b.waitCount(2)
 	b.checkpoint().ok(t)
 	before := b.counted()
-	c := b.begin(b.cmd(b.line("restore", []string{"--image-path", b.image()})...))
+	c := b.begin(b.cmd(b.line("restore", criuFlags("--image-path", b.image()))...))
 	b.waitCount(before + 3)
 	check(t, c.cmd.Process.Signal(sigTERM))
 	if r := c.end(t); r.code != 23 {

@@ -65,8 +65,18 @@ func needCRIU(t *testing.T) {
 func (b *bundle) withCRIU() *bundle {
 	dir, _ := criuDir()
 	b.env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	b.annotate("org.criu.config", b.hostFile("criu.conf", "network-lock nftables\n"))
+	if suite.subject != "tare" { // no flag for it
+		b.annotate("org.criu.config", b.hostFile("criu.conf", "network-lock nftables\n"))
+	}
 	return b
+}
+
+// criuFlags are those of checkpoint and restore alike.
+func criuFlags(flags ...string) []string {
+	if suite.subject == "tare" {
+		return append([]string{"--network-lock", "nftables"}, flags...)
+	}
+	return flags
 }
 
 func (b *bundle) annotate(key, value string) {
@@ -131,12 +141,12 @@ func (b *bundle) image() string { return filepath.Join(b.dir, "image") }
 
 func (b *bundle) checkpoint(flags ...string) result {
 	b.t.Helper()
-	return b.tare(append(append([]string{"checkpoint", "--image-path", b.image()}, flags...), b.id)...)
+	return b.tare(append(append([]string{"checkpoint", "--image-path", b.image()}, criuFlags(flags...)...), b.id)...)
 }
 
 func (b *bundle) restore(flags ...string) result {
 	b.t.Helper()
-	return b.quiet(b.line("restore", append([]string{"--detach", "--image-path", b.image()}, flags...))...)
+	return b.quiet(b.line("restore", append([]string{"--detach", "--image-path", b.image()}, criuFlags(flags...)...))...)
 }
 
 func TestRestoredContainerGoesOnWhereItWas(t *testing.T) {
@@ -238,21 +248,24 @@ func TestPreDumpIsTheParentOfAnImage(t *testing.T) {
 	b.runQuiet()
 	b.waitCount(2)
 	first, second := filepath.Join(b.dir, "image/1"), filepath.Join(b.dir, "image/2")
-	if r := b.tare("checkpoint", "--image-path", first, "--pre-dump", b.id); r.code != 0 && strings.Contains(r.err, "cannot track changes of memory") {
+	to := func(image string, flags ...string) result {
+		return b.tare(append(append([]string{"checkpoint", "--image-path", image}, criuFlags(flags...)...), b.id)...)
+	}
+	if r := to(first, "--pre-dump"); r.code != 0 && strings.Contains(r.err, "cannot track changes of memory") {
 		skip(t, "the kernel cannot track changes of memory")
 	} else {
 		r.ok(t)
 	}
 	b.wantStatus(specs.StateRunning)
-	b.tare("checkpoint", "--image-path", second, "--parent-path", first, b.id).fails(t, "must be relative")
-	b.tare("checkpoint", "--image-path", second, "--parent-path", "../3", b.id).fails(t, "parent path: ", "no such file")
+	to(second, "--parent-path", first).fails(t, "must be relative")
+	to(second, "--parent-path", "../3").fails(t, "parent path: ", "no such file")
 	b.waitCount(b.counted() + 2)
-	b.tare("checkpoint", "--image-path", second, "--parent-path", "../1", b.id).ok(t)
-	if to, err := os.Readlink(filepath.Join(second, "parent")); err != nil || to != "../1" {
-		t.Errorf("the image's parent is %q, %v", to, err)
+	to(second, "--parent-path", "../1").ok(t)
+	if link, err := os.Readlink(filepath.Join(second, "parent")); err != nil || link != "../1" {
+		t.Errorf("the image's parent is %q, %v", link, err)
 	}
 	before := b.counted()
-	b.quiet(b.line("restore", []string{"-d", "--image-path", second})...).ok(t)
+	b.quiet(b.line("restore", criuFlags("-d", "--image-path", second))...).ok(t)
 	b.waitCount(before + 2)
 }
 

@@ -59,6 +59,11 @@ func (p *Process) Complain(err error, log string) error {
 	if !errors.As(err, &answer) && !errors.Is(err, errHungUp) {
 		return err
 	}
+	if answer == nil {
+		if how := p.howEnded(); how != "" {
+			err = fmt.Errorf("%w: %s", err, how)
+		}
+	}
 	text, rerr := tail(log)
 	lines := errorLines(text, 3)
 	switch {

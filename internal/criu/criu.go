@@ -185,6 +185,22 @@ func (p *Process) awaitEnd(most time.Duration) bool {
 	}
 }
 
+// howEnded tells how a criu that has hung up has ended, "" when it exited by itself or has not yet.
+func (p *Process) howEnded() string {
+	if !p.awaitEnd(time.Second) {
+		return ""
+	}
+	var info unix.Siginfo
+	if err := unix.Waitid(unix.P_PIDFD, p.pidfd, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil {
+		return ""
+	}
+	const killed, dumped = 2, 3 // CLD_KILLED, CLD_DUMPED
+	if info.Code == killed || info.Code == dumped {
+		return "it was killed"
+	}
+	return ""
+}
+
 func reap(pid int) {
 	for {
 		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {

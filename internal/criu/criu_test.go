@@ -29,8 +29,11 @@ func TestMain(m *testing.M) {
 // play answers the first request.
 func play(part string) {
 	fmt.Fprintln(os.Stderr, "first words\nlast words")
-	if part == "mute" {
+	switch part {
+	case "mute":
 		return
+	case "crashes":
+		unix.Kill(os.Getpid(), unix.SIGKILL)
 	}
 	req := hear()
 	resp := &rpc.CriuResp{Type: req.Type, Success: ptr(true)}
@@ -204,6 +207,7 @@ func TestComplaints(t *testing.T) {
 		{"fails", "(00.1) Error (x.c:1): 1\n(00.2) Error (x.c:2): 2\n(0) ok\n(00.3) pie: 7: Error (x.c:3): 3\n(00.4) Error (x.c:4): 4\n",
 			"criu: file exists (log file: " + log + "): Error (x.c:2): 2; Error (x.c:3): 3; Error (x.c:4): 4"},
 		{"mute", "", "criu ended without an answer: first words; last words"},
+		{"crashes", "", "criu ended without an answer: it was killed: first words; last words"},
 		{"other", "", "criu answers CHECK to RESTORE"},
 	} {
 		os.Remove(log)
