@@ -123,10 +123,57 @@ func TestRootlessStateRootIsBelowXDGRuntimeDir(t *testing.T) {
 	}
 }
 
-func TestRootlessWithoutUserNamespaceFails(t *testing.T) {
-	not(t, "crun", "makes one by itself")
-	b := newRootless(t, dropNS("user"), func(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil })
-	b.rootlessRun().fails(t, "user")
+// noMappings is what a bundle has that was not made for users without privileges.
+func noMappings(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil }
+
+func TestRootlessWithoutMappingsIsRootOfOneID(t *testing.T) {
+	not(t, "runc", "wants them in config.json")
+	for name, edit := range map[string]func(*specs.Spec){
+		"no mappings": noMappings, "no user namespace either": and(noMappings, dropNS("user")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newRootless(t, edit)
+			f := decode[report.Facts](t, b.rootlessRun().ok(t).out)
+			if fmt.Sprint(f.UIDMap) != "[[0 1000 1]]" || fmt.Sprint(f.GIDMap) != "[[0 1000 1]]" || f.Setgroups != "deny" {
+				t.Errorf("%v %v %s", f.UIDMap, f.GIDMap, f.Setgroups)
+			}
+		})
+	}
+}
+
+// What /etc/subuid and /etc/subgid give comes behind the own id; exec and a second look find the same.
+func TestRootlessWithoutMappingsTakesSubordinateIDs(t *testing.T) {
+	not(t, "runc", "wants them in config.json")
+	needTool(t, "newuidmap", "newgidmap", "setpriv", "unshare")
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if !exists(file) {
+			skip(t, "no %s to put another in the place of", file)
+		}
+	}
+	b := newRootless(t, noMappings, prog("hold"))
+	b.write()
+	mkdirs(t, b.dir+"/xdg")
+	table := b.hostFile("subids", "1000:300000:1000\n1000:400000:50\n")
+	asUser := func(line ...string) result {
+		cmd := b.asUser(b.cmd(line...))
+		script := `mount --bind "$TABLE" /etc/subuid && mount --bind "$TABLE" /etc/subgid && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"`
+		wrapped := exec.Command("unshare", append([]string{"-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"}, cmd.Args...)...)
+		wrapped.Dir, wrapped.Env = cmd.Dir, append(cmd.Env, "TABLE="+table)
+		return b.do(wrapped)
+	}
+	r := asUser(b.line("run", []string{"-d"})...)
+	t.Cleanup(func() { asUser("delete", "-f", b.id) })
+	r.ok(t).waitOut(t, "ready\n")
+	for range 2 {
+		out := asUser("exec", b.id, "/bin/cat", "/proc/self/uid_map", "/proc/self/gid_map").ok(t).out
+		want := "0 1000 1 1 300000 1000 1001 400000 50"
+		if got := strings.Join(strings.Fields(out), " "); got != want+" "+want {
+			t.Errorf("%q", got)
+		}
+	}
+	if out := asUser("exec", "-u", "500:600", b.id, "/bin/id").ok(t).out; !strings.HasPrefix(out, "uid=500 gid=600") {
+		t.Errorf("%q", out)
+	}
 }
 
 func TestRootlessForeignMappingFails(t *testing.T) {

@@ -48,6 +48,9 @@ func (rt *Runtime) prepare(ctx context.Context, id string, o *CreateOptions) (*p
 	if err := p.load(o); err != nil {
 		return nil, err
 	}
+	if err := p.mapSelf(); err != nil {
+		return nil, err
+	}
 	if err := rt.validate(p.spec, o); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
 	"tare/internal/tty"
 	"tare/libcontainer"
@@ -22,12 +20,7 @@ passed on, the exit code is that of the program, and the container is removed at
 end. CRIU's log is restore.log in the work path.
 
    tare restore --detach --image-path /var/tmp/first --bundle demo first`,
-		Flags: append(criuFlags(),
-			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "the bundle is `DIR` (default: the working directory)"},
-			&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "read `FILE` instead of config.json of the bundle"},
-			&cli.StringFlag{Name: "console-socket", Usage: "send the master of the container's terminal to the AF_UNIX socket `PATH`"},
-			&cli.StringFlag{Name: "pidfd-socket", Usage: "send a pidfd of the container's init to the AF_UNIX socket `PATH`"},
-			&cli.StringFlag{Name: "pid-file", Usage: "write the pid of the container's init to `FILE`"},
+		Flags: append(append(criuFlags(), bundleFlags()...),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return when the container runs"},
 			&cli.BoolFlag{Name: "no-subreaper", Usage: "do not become the parent of the container's orphans"},
 			&cli.BoolFlag{Name: "no-pivot", Usage: "accepted, and without effect here: CRIU changes the root its own way"},
@@ -68,31 +61,12 @@ func (a *app) restore(ctx context.Context, cmd *cli.Command) error {
 	})
 }
 
-// restoreOptions makes the library's options. The working directory becomes the bundle, from where
-// relative socket paths count.
 func restoreOptions(cmd *cli.Command) (id string, o libcontainer.RestoreOptions, err error) {
-	if err = wantArgs(cmd, 1, 1); err != nil {
-		return
-	}
-	id = cmd.Args().First()
 	if o.CRIUOptions, err = criuOptions(cmd); err != nil {
 		return
 	}
-	if o.Bundle, err = filepath.Abs(cmd.String("bundle")); err != nil {
-		return
-	}
-	if o.ConfigFile, err = absolute(cmd.String("config")); err != nil {
-		return
-	}
-	if o.PidFile, err = absolute(cmd.String("pid-file")); err != nil {
-		return
-	}
-	o.ConsoleSocket, o.PidfdSocket = cmd.String("console-socket"), cmd.String("pidfd-socket")
 	o.TCPClose = cmd.Bool("tcp-close")
 	o.LSMProfile, o.LSMMountContext = cmd.String("lsm-profile"), cmd.String("lsm-mount-context")
-	if err = standardIO(&o.IO, 0); err != nil {
-		return
-	}
-	err = os.Chdir(o.Bundle)
+	id, err = bundleOptions(cmd, &o.Bundle, &o.ConfigFile, &o.IO)
 	return
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tare/internal/plan"
+	"tare/internal/sys"
 )
 
 // GatherDump looks into the container whose init is pid: what is mounted, where the paths lead, in whose
@@ -81,26 +82,10 @@ func parseMounts(text string) []plan.Mounted {
 	var all []plan.Mounted
 	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) > 4 {
-			all = append(all, plan.Mounted{Point: unescape(f[4]), Device: f[2]})
+			all = append(all, plan.Mounted{Point: sys.Unescape(f[4]), Device: f[2]})
 		}
 	}
 	return all
-}
-
-// unescape undoes the octal escapes of mount tables.
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(v))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // placesIn resolves paths beneath root, whose owner is not trusted: links lead nowhere else.

@@ -2,8 +2,6 @@ package plan_test
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,25 +10,6 @@ import (
 
 	"tare/internal/plan"
 )
-
-// checkText compares with a golden file, as checkGolden does for plans of steps.
-func checkText(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the plan has changed (go test ./internal/plan -update writes it anew):\n%s", firstDifference(got, string(want)))
-	}
-}
 
 // binds adds what a container has of the host: a directory, a file below a tmpfs, a recursive bind with a
 // mount inside, a bind inside another bind, a destination that is a link in the image.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# lab.sh start WHAT... - makes the namespaces of a lab, but the one for cgroups, which it is in.
 # lab.sh WHAT... - process 1 of a lab, started by run.sh in new namespaces: makes the
 # world (root, /proc, /sys, /dev, cgroups), goes there, and runs WHAT: `suite NAME` or `shell [CMD...]`.
 set -euo pipefail
@@ -51,9 +52,6 @@ cgroups() {
 	local c=$1 line controllers name
 	if [[ $LAB_CGROUP = v2 ]]; then
 		mount -t cgroup2 cgroup2 "$c"
-		# A group with processes hands no controller down, unless it is the machine's root.
-		mkdir "$c/lab"
-		echo 1 >"$c/lab/cgroup.procs"
 		sed 's/[^ ]*/+&/g' "$c/cgroup.controllers" >"$c/cgroup.subtree_control"
 		return
 	fi
@@ -91,6 +89,22 @@ enter() {
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 }
 
+# A cgroup v2 group with processes hands no controller down: whoever waits for the lab, and the lab, go one
+# level below the group that the lab sees as the root.
+step_down() {
+	local h
+	for h in $LAB_HIERARCHIES; do
+		[[ -e $h/cgroup.controllers ]] || continue
+		mkdir "$h/$LAB_GROUP/lab"
+		echo $$ >"$h/$LAB_GROUP/lab/cgroup.procs"
+	done
+}
+
+if [[ $1 = start ]]; then
+	shift
+	[[ $LAB_CGROUP != v2 ]] || step_down
+	exec unshare --mount --net --pid --ipc --uts --fork --kill-child --propagation private "$0" "$@"
+fi
 world "$LAB_DIR"
 cgroups "$LAB_DIR/root/sys/fs/cgroup"
 enter "$LAB_DIR/root"

@@ -95,8 +95,9 @@ lab() { # SUITE or shell...
 	local status=0
 	(
 		enter_groups
-		exec unshare --mount --net --pid --ipc --uts --cgroup --fork --kill-child --propagation private \
-			"$here/lab.sh" "$@"
+		export LAB_GROUP=$group LAB_HIERARCHIES
+		LAB_HIERARCHIES=$(hierarchies)
+		exec unshare --cgroup "$here/lab.sh" start "$@"
 	) || status=$?
 	leave_groups
 	return "$status"

@@ -23,6 +23,8 @@
 #   GUEST_SHARE         folder to show as /tare        (git top level, or .)
 #   GUEST_MEM GUEST_CPUS  MiB and cores                (4096, 2)
 #   GUEST_APPEND        more kernel command line
+#   GUEST_EXTRA         more packages for make        (none; with a GUEST_DIR of their own)
+#   GUEST_KERNELS       kernels for make              (trixie sid bookworm)
 #   GUEST_BOOT_TIMEOUT  seconds boot waits             (300)
 #   GUEST_TIMEOUT       seconds one run may take       (600)
 #   GUEST_LIFE          seconds until the guest is ended, whatever happens (7200)
@@ -40,10 +42,12 @@ packages=(systemd systemd-sysv libpam-systemd dbus dbus-user-session udev kmod
 	python3 iproute2 iptables jq crun runc criu libcriu2 apparmor uidmap bpftool
 	libseccomp2 libcap2-bin procps strace busybox-static keyutils
 	virtiofsd cpio xz-utils zstd)
+read -ra extra <<<"${GUEST_EXTRA:-}"
+packages+=("${extra[@]}")
 
 # Debian suites whose cloud kernel is unpacked. trixie's and sid's are built
 # without the cgroup v1 memory and cpuset controllers; bookworm's 6.1 has them.
-kernels=(trixie sid bookworm)
+read -ra kernels <<<"${GUEST_KERNELS:-trixie sid bookworm}"
 
 say() { printf 'guest.sh: %s\n' "$*" >&2; }
 die() {
