@@ -372,5 +372,5 @@ func TestSystemdKnowsTheWeightOfADevice(t *testing.T) {
 	}))
 	b.hold()
 	b.wantLine(b.scopeDir("io"), "io.bfq.weight", fmt.Sprintf("%d:%d 300", major, minor))
-	wantShown(t, b.unit(), fmt.Sprintf("IODeviceWeight=/dev/block/%d:%d 2930", major, minor))
+	wantShown(t, b.unit(), fmt.Sprintf("IODeviceWeight=/dev/block/%d:%d 2300", major, minor))
 }
