@@ -116,6 +116,10 @@ test-guest-core: bin/tare ## a short run in one cgroup v2 guest
 test-engines: bin/tare ## Docker, containerd, CRI and Podman over bin/tare (core cases)
 	@tests/engines/run-core.sh
 
+.PHONY: test-contention
+test-contention: bin/tare ## 200 containers put through their life by 8 workers (in a guest: tests/contention.sh --guest)
+	@tests/contention.sh
+
 .PHONY: fuzz
 fuzz: | deps ## every fuzz target for FUZZTIME (10s) each
 	@tests/fuzz.sh

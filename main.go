@@ -1,8 +1,3 @@
-// A process that lives for milliseconds need not heed, nor watch, the processor limits of its cgroup.
-//
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command tare is an OCI container runtime.
 package main
 

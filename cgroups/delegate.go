@@ -3,6 +3,7 @@ package cgroups
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,7 @@ func delegate(dir string, uid int) error {
 	b, err := ctl.Read("/sys/kernel/cgroup", "delegate", nil)
 	switch {
 	case err == nil:
-		names = strings.Fields(string(b))
+		names = parseDelegate(string(b))
 	case !ctl.Gone(err): // no such list before Linux 4.15, or without sysfs
 		return err
 	}
@@ -34,14 +35,18 @@ func delegate(dir string, uid int) error {
 		return err
 	}
 	for _, name := range names {
-		if strings.ContainsRune(name, '/') {
-			continue
-		}
 		if err := chown(dir+"/"+name, uid); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
 	}
 	return nil
+}
+
+// parseDelegate takes the list apart: bare file names, nothing else.
+func parseDelegate(list string) []string {
+	return slices.DeleteFunc(strings.Fields(list), func(name string) bool {
+		return name == "." || name == ".." || strings.ContainsAny(name, "/\x00")
+	})
 }
 
 func chown(path string, uid int) error {

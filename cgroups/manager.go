@@ -98,6 +98,9 @@ type Manager interface {
 	// Stat reads what the cgroup has used. What the kernel does not offer is
 	// absent (nil or zero).
 	Stat() (*Stats, error)
+	// StatOf is Stat for some of the controllers: the files of the others are
+	// not opened, and their part of the Stats is zero.
+	StatOf(which StatSet) (*Stats, error)
 	// OOMKills returns how many processes in and below the cgroup the memory
 	// controller has killed.
 	OOMKills() (uint64, error)

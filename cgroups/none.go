@@ -83,6 +83,9 @@ func (None) Frozen() (bool, error) { return false, nil }
 // Stat is ErrNotSupported.
 func (None) Stat() (*Stats, error) { return nil, unsupported("stat") }
 
+// StatOf is ErrNotSupported.
+func (None) StatOf(StatSet) (*Stats, error) { return nil, unsupported("stat") }
+
 // OOMKills is 0.
 func (None) OOMKills() (uint64, error) { return 0, nil }
 

@@ -1,5 +1,22 @@
 package cgroups
 
+// StatSet says which controllers' statistics are wanted.
+type StatSet uint16
+
+// The controllers. Pressure belongs to the controller that it is about.
+const (
+	StatCPU StatSet = 1 << iota
+	StatCPUSet
+	StatMemory
+	StatPids
+	StatIO
+	StatHugetlb
+	StatRdma
+	StatMisc
+	// StatAll is what Stat reads.
+	StatAll = StatCPU | StatCPUSet | StatMemory | StatPids | StatIO | StatHugetlb | StatRdma | StatMisc
+)
+
 // Stats is what a cgroup has used, marshalled as the data of an OCI stats
 // event. Nanoseconds are since creation, bytes are now unless said.
 type Stats struct {

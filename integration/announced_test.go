@@ -48,9 +48,9 @@ func proofs() []proof {
 		{item: "annotations.io.github.seccomp.libseccomp.version", test: TestFeaturesAnnotationsAreOfTheVersion},
 		{item: "annotations.tare.version", test: TestFeaturesAnnotationsAreOfTheVersion},
 		{item: "annotations.tare.commit", test: TestFeaturesAnnotationsAreOfTheVersion},
-		{item: "annotations.org.opencontainers.runc.checkpoint.enabled", test: TestFeaturesCheckpointAnnotation},
+		{item: "annotations.org.opencontainers.runc.checkpoint.enabled", test: TestFeaturesTellWhetherThereIsCRIU},
 		{item: "potentiallyUnsafeConfigAnnotations:bundle", test: TestAnnotationsDoNotMoveTheBundle},
-		{item: "potentiallyUnsafeConfigAnnotations:org.criu.config", test: TestFeaturesCheckpointAnnotation},
+		{item: "potentiallyUnsafeConfigAnnotations:org.criu.config", test: TestRestoredContainerGoesOnWhereItWas},
 		{item: "potentiallyUnsafeConfigAnnotations:org.systemd.property.", elsewhere: "cgroups/systemd TestAnnotated"},
 		{item: "potentiallyUnsafeConfigAnnotations:run.oci.", test: TestPidfdReceiverAnnotation},
 	}

@@ -119,7 +119,7 @@ func TestBindWithoutRecursionHidesSubmounts(t *testing.T) {
 
 func TestBindFlagsAreOfThatMountOnly(t *testing.T) {
 	b := newBundle(t)
-	src := b.hostDir("src")
+	src := b.tmpfs("src") // the directory of all cases may be on a mount that has flags
 	b.edit(addMount(mnt("/mnt", "bind", src, "bind", "nosuid", "nodev", "noexec", "noatime"), mnt("/data", "bind", src, "bind")))
 	f := b.facts()
 	for _, opt := range []string{"nosuid", "nodev", "noexec", "noatime"} {
@@ -239,7 +239,7 @@ func TestRecursiveAttributeWinsOverTheFlatOne(t *testing.T) {
 func TestIdmappedBindTranslatesOwners(t *testing.T) {
 	not(t, "runc", "1.1 has none")
 	b := newBundle(t, userNS)
-	src := b.tmpfs("src")
+	src := b.idmappable("src")
 	writeFile(t, src+"/f", "")
 	check(t, os.Chown(src+"/f", 5, 6))
 	m := mnt("/mnt", "bind", src, "bind")
@@ -254,7 +254,7 @@ func TestIdmappedBindTranslatesOwners(t *testing.T) {
 func TestIdmapOptionUsesTheContainersMapping(t *testing.T) {
 	not(t, "runc", "1.1 has none")
 	b := newBundle(t, userNS)
-	src := b.tmpfs("src")
+	src := b.idmappable("src")
 	writeFile(t, src+"/f", "")
 	check(t, os.Chown(src+"/f", 5, 6))
 	b.edit(addMount(mnt("/mnt", "bind", src, "bind", "idmap")))
@@ -266,7 +266,7 @@ func TestIdmapOptionUsesTheContainersMapping(t *testing.T) {
 func TestIdmappedBindWithoutUserNamespaceHasItsOwnMapping(t *testing.T) {
 	not(t, "runc", "1.1 has none")
 	b := newBundle(t)
-	src := b.tmpfs("src")
+	src := b.idmappable("src")
 	writeFile(t, src+"/f", "")
 	check(t, os.Chown(src+"/f", 5, 6))
 	m := mnt("/mnt", "bind", src, "bind")

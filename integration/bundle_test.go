@@ -2,11 +2,13 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -43,6 +45,7 @@ func newBundle(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 // newSerial makes the case of t, which runs alone.
 func newSerial(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 	t.Helper()
+	needPrivilege(t)
 	tally.add(t)
 	b := &bundle{t: t, bin: suite.bin, id: fmt.Sprintf("it%d-%d", os.Getpid(), caseNumber.Add(1))}
 	b.dir = filepath.Join(suite.base, b.id)
@@ -66,6 +69,7 @@ func (b *bundle) edit(edits ...func(*specs.Spec)) {
 // write saves config.json and remembers what is in the rootfs.
 func (b *bundle) write() {
 	b.t.Helper()
+	needPlain(b.t, b.spec)
 	writeJSON(b.t, filepath.Join(b.path, "config.json"), b.spec)
 	b.before = treeOf(b.rootfs)
 }
@@ -167,6 +171,9 @@ func exists(path string) bool {
 
 func check(t *testing.T, err error) {
 	t.Helper()
+	if suite.plain && errors.Is(err, syscall.EPERM) {
+		skip(t, "prepares what only root may: %v", err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,6 +107,7 @@ func TestUnknownCapabilityIsIgnoredWithAWarning(t *testing.T) {
 }
 
 func TestMissingCapabilityHasItsEffect(t *testing.T) {
+	needIDs(t)
 	b := newBundle(t, capSets("CAP_KILL"))
 	b.mayLeave("data/n")
 	r := b.try("mounttmpfs:/mnt", "sethostname:x", "mknodc:/data/n:1:3", "chown:/etc/passwd:5:5", "chroot:/mnt", "syscall:acct", "setuid:5")
@@ -128,6 +129,7 @@ func TestGrantedCapabilityHasItsEffect(t *testing.T) {
 }
 
 func TestFileCapabilitiesAreOutWithNoNewPrivileges(t *testing.T) {
+	needSetuid(t)
 	b := newBundle(t, user(1000, 1000), args("/suid", "facts"))
 	copyProg(t, b, "suid", 0o4755)
 	f := decode[report.Facts](t, b.run().ok(t).out)
@@ -137,6 +139,7 @@ func TestFileCapabilitiesAreOutWithNoNewPrivileges(t *testing.T) {
 }
 
 func TestSetuidProgramsWorkWithoutNoNewPrivileges(t *testing.T) {
+	needSetuid(t)
 	b := newBundle(t, user(1000, 1000), args("/suid", "facts"), func(s *specs.Spec) { s.Process.NoNewPrivileges = false })
 	copyProg(t, b, "suid", 0o4755)
 	f := decode[report.Facts](t, b.run().ok(t).out)

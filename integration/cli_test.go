@@ -46,22 +46,6 @@ func TestHelpExitsZero(t *testing.T) {
 	}
 }
 
-// onlyWithCheckpoint skips what belongs to commands that are to come.
-func onlyWithCheckpoint(t *testing.T) {
-	t.Helper()
-	tally.add(t)
-	skip(t, "checkpoint and restore are not built yet")
-}
-
-func TestRestoreProbeSaysFlagNeedsAnArgument(t *testing.T) {
-	onlyWithCheckpoint(t)
-	b := newBundle(t)
-	r := b.tare("restore", "--lsm-mount-context")
-	if r.code == 0 || !strings.Contains(r.err+r.out, "flag needs an argument") {
-		t.Errorf("%v", r)
-	}
-}
-
 func TestUnknownOptionFails(t *testing.T) {
 	for name, line := range map[string][]string{
 		"global": {"--no-such-option", "list"}, "command": {"create", "--no-such-option", "x"},

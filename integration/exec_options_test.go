@@ -28,6 +28,7 @@ func TestExecCwdOption(t *testing.T) {
 }
 
 func TestExecUserOptionWithGroup(t *testing.T) {
+	needIDs(t)
 	b := newBundle(t)
 	b.hold()
 	if f := b.execFacts("--user", "1000:1002"); f.UID != [4]int{1000, 1000, 1000, 1000} || f.GID != [4]int{1002, 1002, 1002, 1002} {

@@ -88,11 +88,3 @@ func TestFeaturesIdmapAndNetDevices(t *testing.T) {
 		t.Errorf("%+v", l.NetDevices)
 	}
 }
-
-func TestFeaturesCheckpointAnnotation(t *testing.T) {
-	onlyWithCheckpoint(t)
-	not(t, "runc", "1.1 differs")
-	if got := featuresOf(t).Annotations["org.opencontainers.runc.checkpoint.enabled"]; got != "true" {
-		t.Errorf("%q", got)
-	}
-}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +52,7 @@ func mountLines() []string {
 // cgroupDir is the host directory of the container's cgroup for a controller.
 func (b *bundle) cgroupDir(controller string) string {
 	b.t.Helper()
+	needGranted(b.t)
 	if layout == cgroup2 {
 		return filepath.Join("/sys/fs/cgroup", b.spec.Linux.CgroupsPath)
 	}
@@ -70,13 +72,31 @@ func (b *bundle) cgroupFile(controller, v1, v2 string) string {
 // needController skips the case when neither layout offers the controller here.
 func needController(t *testing.T, name string) {
 	t.Helper()
+	needGranted(t)
+	if suite.plain && name == "devices" {
+		skip(t, "device rules are for root")
+	}
 	if layout == cgroup2 {
-		data, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+		if name == "devices" || name == "freezer" { // no controllers there: every cgroup has them
+			return
+		}
+		data, _ := os.ReadFile(filepath.Join("/sys/fs/cgroup", filepath.Dir(suite.prefix), "cgroup.controllers"))
 		if !slices.Contains(strings.Fields(string(data)), name) {
 			skip(t, "no %s controller", name)
 		}
 	} else if !exists("/sys/fs/cgroup/" + name) {
 		skip(t, "no %s hierarchy", name)
+	}
+}
+
+// needFile skips the case when a v1 hierarchy has no such control file below its root: some come with a module.
+func needFile(t *testing.T, controller, file string) {
+	t.Helper()
+	dir := filepath.Join("/sys/fs/cgroup", controller, suite.prefix, "probe")
+	check(t, os.MkdirAll(dir, 0o755))
+	defer os.Remove(dir)
+	if !exists(filepath.Join(dir, file)) {
+		skip(t, "the kernel has no %s", file)
 	}
 }
 
@@ -91,6 +111,15 @@ func needV2(t *testing.T) {
 	t.Helper()
 	if layout != cgroup2 {
 		skip(t, "needs cgroup v2")
+	}
+}
+
+// needSetuid skips the case where setuid bits and file capabilities mean nothing.
+func needSetuid(t *testing.T) {
+	t.Helper()
+	var fs unix.Statfs_t
+	if unix.Statfs(suite.base, &fs) == nil && fs.Flags&unix.ST_NOSUID != 0 {
+		skip(t, "%s is on a nosuid mount (TMPDIR names another place)", suite.base)
 	}
 }
 
@@ -153,6 +182,17 @@ func alive(pid int) bool {
 	}
 	_, after, _ := strings.Cut(string(data), ") ")
 	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
+// kernelBefore compares the release of the running kernel.
+func kernelBefore(t *testing.T, major, minor int) bool {
+	t.Helper()
+	var name unix.Utsname
+	check(t, unix.Uname(&name))
+	var is [2]int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &is[0], &is[1])
+	check(t, err)
+	return is[0] < major || is[0] == major && is[1] < minor
 }
 
 func signalOf(st *os.ProcessState) syscall.Signal {

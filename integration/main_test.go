@@ -17,14 +17,18 @@ var suite struct {
 	subject string   // first word of its --version: tare, runc, crun
 	base    string   // directory of all cases
 	prefix  string   // cgroup directory of all cases, e.g. /tare-it-123
+	user    uint32   // who runs the rootless cases: the caller, or for root another
+	plain   bool     // the caller is not root: every case is rootless
+	granted bool     // and has a cgroup that it may manage
+	maps    idMaps   // of the user namespaces of a plain caller's cases
 	masters []string // programs that are hard-linked into every rootfs
 	sums    [][sha256.Size]byte
 }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Geteuid() != 0 {
-		fmt.Println("integration: skipped: needs root")
+	if why := unfit(); why != "" {
+		fmt.Println("integration: skipped:", why)
 		os.Exit(0)
 	}
 	if !flagGiven("test.parallel") {
@@ -64,6 +68,12 @@ func prepare() error {
 		return err
 	}
 	suite.prefix = fmt.Sprintf("/tare-it-%d", os.Getpid())
+	suite.user = rootlessID
+	if os.Geteuid() != 0 {
+		if err := preparePlain(); err != nil {
+			return err
+		}
+	}
 	return prepareMasters()
 }
 

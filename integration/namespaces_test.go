@@ -308,3 +308,13 @@ func (b *bundle) tmpfs(name string) string {
 	check(b.t, syscall.Mount("", dir, "", syscall.MS_PRIVATE, ""))
 	return filepath.Clean(dir)
 }
+
+// idmappable makes a directory on a file system that takes id-mapped mounts: tmpfs does since Linux 6.3, before that the
+// directory of all cases must.
+func (b *bundle) idmappable(name string) string {
+	b.t.Helper()
+	if kernelBefore(b.t, 6, 3) {
+		return b.hostDir(name)
+	}
+	return b.tmpfs(name)
+}

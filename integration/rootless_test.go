@@ -17,6 +17,7 @@ import (
 	"tare/integration/report"
 )
 
+// rootlessID is the user that root's rootless cases run as.
 const rootlessID = 1000
 
 // newRootless makes a case that an unprivileged user runs: user namespace with that user as root, no cgroup.
@@ -33,8 +34,8 @@ func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 		skip(t, "unshare -U does not work")
 	}
 	b.edit(addNS("user"), dropMount("/dev/pts"), func(s *specs.Spec) {
-		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
-		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: rootlessID, Size: 1}}
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: suite.user, Size: 1}}
+		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: suite.user, Size: 1}}
 		s.Linux.Resources, s.Linux.CgroupsPath = nil, ""
 		s.Process.User.AdditionalGids = nil
 	}, addMount(mnt("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")))
@@ -45,18 +46,21 @@ func newRootless(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 // asUser hands the case's files to the user and runs the call as that user.
 func (b *bundle) asUser(cmd *exec.Cmd) *exec.Cmd {
 	b.t.Helper()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + b.dir + "/xdg", "HOME=" + b.dir}
+	if suite.plain {
+		return cmd
+	}
 	check(b.t, filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Base(path) == "testprog" || filepath.Base(path) == "busybox" { // shared by hard links
 			return err
 		}
-		if err := os.Lchown(path, rootlessID, rootlessID); err != nil && !errors.Is(err, syscall.EROFS) {
+		if err := os.Lchown(path, int(suite.user), int(suite.user)); err != nil && !errors.Is(err, syscall.EROFS) {
 			return err
 		}
 		return nil
 	}))
 	b.before = treeOf(b.rootfs)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: rootlessID, Gid: rootlessID}}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + b.dir + "/xdg", "HOME=" + b.dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: suite.user, Gid: suite.user}}
 	return cmd
 }
 
@@ -233,11 +237,13 @@ func TestRootlessTerminal(t *testing.T) {
 	b.write()
 	mkdirs(t, b.dir+"/xdg")
 	host := newPTY(t, 24, 80)
-	check(t, os.Chown(host.slave.Name(), rootlessID, rootlessID))
+	check(t, os.Chown(host.slave.Name(), int(suite.user), int(suite.user)))
 	cmd := b.asUser(b.cmd(b.line("run", nil)...))
-	cred := cmd.SysProcAttr.Credential
+	as := cmd.SysProcAttr
 	host.onPTY(cmd)
-	cmd.SysProcAttr.Credential = cred
+	if as != nil {
+		cmd.SysProcAttr.Credential = as.Credential
+	}
 	b.do(cmd).ok(t)
 	host.waitText(t, "is a tty\n")
 }

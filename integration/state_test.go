@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	osuser "os/user"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -65,7 +66,9 @@ func TestStateOwner(t *testing.T) {
 	b.hold()
 	var got []fullState
 	check(t, json.Unmarshal([]byte(b.tare("list", "-f", "json").ok(t).out), &got))
-	if len(got) != 1 || got[0].Owner != "root" || got[0].ID != b.id || got[0].Status != "running" {
+	me, err := osuser.Current()
+	check(t, err)
+	if len(got) != 1 || got[0].Owner != me.Username || got[0].ID != b.id || got[0].Status != "running" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -186,6 +189,7 @@ func TestStateIsAlwaysWholeWhileItChanges(t *testing.T) {
 			}
 		}
 	}()
+	needGranted(t)
 	b.start().ok(t)
 	for i := range 5 {
 		b.tare("update", "--pids-limit", itoa(100+i), b.id).ok(t)

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"tare/integration/report"
 )
@@ -232,5 +235,26 @@ func TestExecPreserveFDs(t *testing.T) {
 	fds := decode[map[int]string](t, b.do(cmd).ok(t).out)
 	if !strings.HasSuffix(fds[3], "/kept") || len(fds) != 4 {
 		t.Errorf("%v", fds)
+	}
+}
+
+// A descriptor on a mount of the host could not be checkpointed.
+func TestNullDeviceOfTheStdioIsTheContainersOwn(t *testing.T) {
+	onlyTare(t, "1.1 keeps the host's for exec")
+	for name, edit := range map[string]func(*specs.Spec){"root": prog("hold"), "user namespace": userNS, "user 1000": user(1000, 1000)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t, prog("hold"), edit)
+			b.runQuiet()
+			pid := b.state().Pid
+			mounts := readFile(t, fmt.Sprintf("/proc/%d/mountinfo", pid))
+			for fd := range 3 {
+				info := readFile(t, fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
+				_, rest, _ := strings.Cut(info, "mnt_id:")
+				id, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+				if id == "" || !strings.Contains("\n"+mounts, "\n"+id+" ") {
+					t.Errorf("descriptor %d is on mount %q, which is none of the container's:\n%s", fd, id, mounts)
+				}
+			}
+		})
 	}
 }

@@ -16,11 +16,13 @@ type counter struct {
 	mu            sync.Mutex
 	total, failed int
 	skipped       []string
+	counted       map[string]bool // by name of the test
 }
 
 // add counts the case t; its outcome is known when it ends.
 func (c *counter) add(t *testing.T) {
 	c.mu.Lock()
+	c.count(t.Name())
 	c.total++
 	c.mu.Unlock()
 	t.Cleanup(func() {
@@ -32,8 +34,19 @@ func (c *counter) add(t *testing.T) {
 	})
 }
 
+func (c *counter) count(name string) {
+	if c.counted == nil {
+		c.counted = map[string]bool{}
+	}
+	c.counted[name] = true
+}
+
 func (c *counter) skip(name, reason string) {
 	c.mu.Lock()
+	if !c.counted[name] { // before it has made its case
+		c.count(name)
+		c.total++
+	}
 	c.skipped = append(c.skipped, name+": "+reason)
 	c.mu.Unlock()
 }

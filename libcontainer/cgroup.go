@@ -14,8 +14,10 @@ import (
 	"tare/cgroups"
 	"tare/cgroups/manager"
 	"tare/cgroups/systemd"
+	"tare/cgroups/v2"
 	"tare/internal/plan"
 	"tare/internal/state"
+	"tare/internal/step"
 )
 
 // placeCgroup decides where the container's cgroup lies and who manages it.
@@ -76,12 +78,26 @@ func (rt *Runtime) cgroupRequest(ctx context.Context, p *prepared, layout *cgrou
 	if r.User = p.rootless; !r.User {
 		return r, nil
 	}
-	var err error
+	return r, rt.userUnit(ctx, &r)
+}
+
+// userUnit finds the user's systemd. A user without one may still be allowed to ask the system's.
+func (rt *Runtime) userUnit(ctx context.Context, r *cgroups.Request) (err error) {
 	r.Bus, r.BusUID, err = systemd.UserBus(os.Getenv("DBUS_SESSION_BUS_ADDRESS"), os.Getenv("XDG_RUNTIME_DIR"), os.Geteuid())
-	if err == nil && r.Bus != "" {
-		r.Root, err = systemd.Root(ctx, cgroups.Unit{User: true, Bus: r.Bus, BusUID: r.BusUID})
+	if err != nil {
+		return err
 	}
-	return r, err
+	r.Root, err = systemd.Root(ctx, cgroups.Unit{User: true, Bus: r.Bus, BusUID: r.BusUID})
+	if !errors.Is(err, systemd.ErrNoBus) {
+		return err
+	}
+	root, syserr := systemd.Root(ctx, cgroups.Unit{})
+	if syserr != nil {
+		return errors.Join(err, syserr)
+	}
+	rt.warn("%v: the system's systemd is asked instead", err)
+	r.User, r.Bus, r.BusUID, r.Root = false, "", 0, root
+	return nil
 }
 
 func hierarchies(f *plan.CgroupFacts, cfg cgroups.Config) error {
@@ -90,6 +106,38 @@ func hierarchies(f *plan.CgroupFacts, cfg cgroups.Config) error {
 			Controllers: d.Controllers})
 	}
 	return nil
+}
+
+// joinOwn makes a cgroup below the container's and moves the init there. Only then has the container's
+// no process of its own, so that it can give its controllers to that below.
+func (d *driver) joinOwn(ctx context.Context, sub string) error {
+	cfg, err := d.mgr.Config().Child(sub)
+	if err != nil {
+		return err
+	}
+	m, err := v2.New(cfg)
+	if err != nil {
+		return err
+	}
+	if err := m.Adopt(ctx, cgroups.CreateOptions{}); err != nil {
+		return err
+	}
+	if err := m.Join(d.child.Pid, cgroups.All); err != nil {
+		return err
+	}
+	return m.Adopt(ctx, cgroups.CreateOptions{})
+}
+
+// delegate gives the container's cgroup, or one below it, to a user.
+func (d *driver) delegate(s *step.CgroupDelegate) error {
+	cfg := d.mgr.Config()
+	if s.Sub != "" {
+		var err error
+		if cfg, err = cfg.Child(s.Sub); err != nil {
+			return err
+		}
+	}
+	return cfg.Delegate(int(s.UID))
 }
 
 // mayManage tells whether a caller without privilege may make its cgroup. When it may not, a container

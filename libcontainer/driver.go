@@ -52,6 +52,9 @@ type driver struct {
 	// that their way back needs.
 	netNames []string
 	netns    []*os.File
+	// exec: the child is not the container's init; before is what had run out of memory until then.
+	exec   bool
+	before cgroups.OOMReading
 }
 
 // run carries the list out. When it fails with a process started, what the init itself says about the
@@ -96,9 +99,9 @@ func (d *driver) apply(ctx context.Context, s step.Step) error {
 	case *step.Spawn:
 		return d.spawn(ctx, s)
 	case *step.CgroupJoin:
-		return d.join(s)
+		return d.join(ctx, s)
 	case *step.CgroupDelegate:
-		return d.mgr.Config().Delegate(int(s.UID))
+		return d.delegate(s)
 	case *step.Await:
 		if err := d.child.Conn.Await(ctx, s.Name); err != nil {
 			return err
@@ -196,7 +199,10 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	return d.child.Conn.SendPlan(ctx, req, program.Pieces(), d.fds)
 }
 
-func (d *driver) join(s *step.CgroupJoin) error {
+func (d *driver) join(ctx context.Context, s *step.CgroupJoin) error {
+	if s.Sub != "" && !d.exec {
+		return d.joinOwn(ctx, s.Sub)
+	}
 	phase := cgroups.All
 	switch s.Phase {
 	case step.JoinEarly:
@@ -334,13 +340,20 @@ func (d *driver) explain(ctx context.Context, err error) error {
 	if said := d.child.Conn.AwaitEnd(ctx, "for its last words"); errors.As(said, &f) {
 		return said
 	}
-	if n, oerr := d.mgr.OOMKills(); oerr == nil && n > 0 {
-		return fmt.Errorf("container init was OOM-killed (memory limit too low?): %w", err)
+	if killed := oomKilled(d.who(), d.mgr, d.before); killed != nil {
+		return fmt.Errorf("%w: %w", killed, err)
 	}
 	if how := d.howEnded(); how != "" {
-		return fmt.Errorf("container init %s: %w", how, err)
+		return fmt.Errorf("%s %s: %w", d.who(), how, err)
 	}
 	return err
+}
+
+func (d *driver) who() string {
+	if d.exec {
+		return "the process"
+	}
+	return "container init"
 }
 
 // howEnded looks at the dead child without reaping it.

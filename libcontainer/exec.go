@@ -24,6 +24,8 @@ type Process struct {
 	pid    int
 	pidfd  *os.File
 	reaped bool
+	cgroup cgroups.Config     // the container's
+	before cgroups.OOMReading // of it
 }
 
 // Pid is the process's, as this process's pid namespace counts it.
@@ -82,7 +84,7 @@ func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
 		return nil, err
 	}
 	child := e.driver.child
-	return &Process{pid: child.Pid, pidfd: child.Pidfd}, nil
+	return &Process{pid: child.Pid, pidfd: child.Pidfd, cgroup: e.l.mgr.Config(), before: e.driver.before}, nil
 }
 
 func (e *execution) close() {
@@ -241,8 +243,8 @@ func (e *execution) run(ctx context.Context) error {
 		agent: func(f *os.File) error {
 			return e.c.tellAgent(e.l, e.driver.child.Pid, specs.StateRunning, f)
 		},
-		started: e.sameInit,
-		ready:   func() error { return e.announce() },
+		started: e.started, exec: true,
+		ready: func() error { return e.announce() },
 	}
 	if err := e.driver.run(ctx); err != nil {
 		return err
@@ -251,6 +253,12 @@ func (e *execution) run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// started is called when the child has been cloned and not yet been told what to do.
+func (e *execution) started() error {
+	e.driver.before, _ = cgroups.ReadOOM(e.l.mgr.Config()) // only for words about a failure
+	return e.sameInit()
 }
 
 // sameInit makes sure that the namespaces that were entered by the init's number were the init's: it

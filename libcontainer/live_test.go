@@ -138,11 +138,11 @@ func TestWatchOOMEndsWithTheContainer(t *testing.T) {
 	ctx := bounded(t)
 	early, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := c.WatchOOM(early, func(uint64) {}); !errors.Is(err, context.Canceled) && !errors.Is(err, libcontainer.ErrNoOOM) {
+	if err := c.WatchOOM(early, func(libcontainer.OOM) {}); !errors.Is(err, context.Canceled) && !errors.Is(err, libcontainer.ErrNoOOM) {
 		t.Errorf("cancelled: %v", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- c.WatchOOM(ctx, func(n uint64) { t.Errorf("oom %d", n) }) }()
+	go func() { ended <- c.WatchOOM(ctx, func(o libcontainer.OOM) { t.Errorf("oom %v", o) }) }()
 	select {
 	case err := <-ended:
 		if !errors.Is(err, libcontainer.ErrNoOOM) {

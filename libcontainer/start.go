@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"tare/cgroups"
 	"tare/internal/launch"
 	"tare/internal/plan"
 	"tare/internal/step"
@@ -106,8 +107,8 @@ func (c *Container) letGo(ctx context.Context, l *loaded) error {
 		return err
 	}
 	if !executed {
-		if n, err := l.mgr.OOMKills(); err == nil && n > 0 {
-			return fmt.Errorf("container init was OOM-killed (memory limit too low?)")
+		if killed := oomKilled("container init", l.mgr, cgroups.OOMReading{}); killed != nil {
+			return killed
 		}
 		return fmt.Errorf("container init was killed before it could start the program")
 	}

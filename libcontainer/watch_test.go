@@ -60,7 +60,7 @@ func TestWatchOOMFollowsTheInit(t *testing.T) {
 				cmd.Process.Kill()
 			}
 			var got []uint64
-			if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(n uint64) { got = append(got, n) }); err != nil {
+			if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(o OOM) { got = append(got, o.Kills) }); err != nil {
 				t.Error(err)
 			}
 			if !slices.Equal(got, tt.want) {
@@ -91,15 +91,15 @@ func TestWatchOOMEndsEarly(t *testing.T) {
 	reason := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	m := &deafManager{then: func() { cancel(reason) }}
-	if err := (&loaded{mgr: m}).watchOOM(ctx, pidfd, func(uint64) {}); err != reason {
+	if err := (&loaded{mgr: m}).watchOOM(ctx, pidfd, func(OOM) {}); err != reason {
 		t.Errorf("cancelled: %v", err)
 	}
 	m.err = cgroups.ErrNotSupported
-	if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(uint64) {}); err != ErrNoOOM {
+	if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(OOM) {}); err != ErrNoOOM {
 		t.Errorf("without the controller: %v", err)
 	}
 	m.err = unix.EIO
-	if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(uint64) {}); err != unix.EIO {
+	if err := (&loaded{mgr: m}).watchOOM(context.Background(), pidfd, func(OOM) {}); err != unix.EIO {
 		t.Errorf("a real error: %v", err)
 	}
 }

@@ -54,6 +54,9 @@ func (p *Policy) program() []insn {
 	)
 	for i := len(p.rules) - 1; i >= 0; i-- {
 		prog = appendRule(prog, p.rules[i])
+		if p.rules[i].covers(Rule{Type: All, Major: Any, Minor: Any, Access: Full}) {
+			return prog // it has decided everything, and the verifier refuses what cannot be reached
+		}
 	}
 	return appendReturn(prog, 0)
 }

@@ -312,10 +312,27 @@ func TestLoad(t *testing.T) {
 	for i := range int64(1000) {
 		long = append(long, Rule{i%3 != 0, Char, i, i % 7, Access(i%7 + 1)})
 	}
-	for _, rules := range [][]Rule{nil, builtin(), long} {
-		fd, err := loadProgram(New(rules).program())
+	all := append([]Rule{{true, All, Any, Any, Full}, {false, Char, 1, 11, Read | Write}}, builtin()...)
+	lists := [][]Rule{nil, builtin(), long, all}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		var rules []Rule
+		for range rnd.IntN(6) {
+			var b [4]byte
+			binary.LittleEndian.PutUint32(b[:], rnd.Uint32())
+			r := ruleFrom(b[:])
+			if rnd.IntN(4) == 0 {
+				r = Rule{r.Allow, All, Any, Any, Full}
+			}
+			rules = append(rules, r)
+		}
+		lists = append(lists, rules)
+	}
+	for _, rules := range lists {
+		p := New(rules)
+		fd, err := loadProgram(p.program())
 		if err != nil {
-			t.Fatalf("%d rules: %v", len(rules), err)
+			t.Fatalf("%d rules: %v, of %v", len(rules), err, p.Rules()[:min(len(p.Rules()), 9)])
 		}
 		closeAll([]int{fd})
 	}

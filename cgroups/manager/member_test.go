@@ -142,21 +142,6 @@ func TestBusyParent(t *testing.T) {
 	})
 }
 
-// TestPrime: it must succeed, and move nobody.
-func TestPrime(t *testing.T) {
-	l := variants(t)[0].layout
-	before, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Prime(); err != nil {
-		t.Fatal(err)
-	}
-	if after, _ := os.ReadFile("/proc/self/cgroup"); string(after) != string(before) {
-		t.Errorf("moved from %s to %s", before, after)
-	}
-}
-
 func TestDisabled(t *testing.T) {
 	t.Parallel()
 	m, err := New(cgroups.Config{Kind: cgroups.Disabled})

@@ -207,6 +207,10 @@ func TestStat(t *testing.T) {
 				t.Errorf("no pressure: %+v %+v", s.CPU.PSI, s.Memory.PSI)
 			}
 		}
+		some, err := m.StatOf(cgroups.StatPids)
+		if err != nil || some.Pids != s.Pids || some.Memory.Raw != nil || some.CPUSet.CPUs != nil || some.CPU.Usage.Total != 0 || some.Hugetlb != nil {
+			t.Errorf("pids alone: %+v, %v", some, err)
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -33,7 +34,9 @@ const (
 	jobTime = 30 * time.Second
 )
 
-var errNoBus = errors.New("connect to bus")
+// ErrNoBus is wrapped by errors of a bus that cannot be reached, or does not
+// take the caller.
+var ErrNoBus = errors.New("connect to bus")
 
 // connection is one open bus.
 type connection struct {
@@ -47,7 +50,7 @@ func connect(ctx context.Context, u *cgroups.Unit) (*connection, error) {
 		return dial(ctx, u.Bus, u.BusUID, true)
 	}
 	if u.User {
-		return nil, errors.New("systemd: the address of the user's bus is not known (is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?)")
+		return nil, fmt.Errorf("%w: the address of the user's is not known (is DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR set?)", ErrNoBus)
 	}
 	c, err := dial(ctx, systemBus, os.Geteuid(), true)
 	if err != nil && os.Geteuid() == 0 {
@@ -60,7 +63,7 @@ func connect(ctx context.Context, u *cgroups.Unit) (*connection, error) {
 
 func dial(ctx context.Context, address string, uid int, hello bool) (*connection, error) {
 	fail := func(err error) (*connection, error) {
-		return nil, fmt.Errorf("%w %q: %w", errNoBus, address, err)
+		return nil, fmt.Errorf("%w %q: %w", ErrNoBus, address, err)
 	}
 	conn, err := dbus.Dial(address, dbus.WithContext(ctx))
 	if err != nil {
@@ -79,14 +82,14 @@ func dial(ctx context.Context, address string, uid int, hello bool) (*connection
 	return &connection{conn, conn.Object(busName, busPath)}, nil
 }
 
-// with runs fn on an open bus within jobTime, on a new one if that breaks or
-// is overrun.
+// with runs fn on an open bus within jobTime, and once more on a new one if
+// that breaks.
 func with(ctx context.Context, u *cgroups.Unit, fn func(context.Context, *connection) error) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTime)
 	defer cancel()
 	for try := 0; ; try++ {
 		err := once(ctx, u, fn)
-		if err == nil || !again(err) || try == 2 || ctx.Err() != nil {
+		if err == nil || !again(err) || try == 1 || ctx.Err() != nil {
 			if err != nil && ctx.Err() != nil {
 				return fmt.Errorf("%w (systemd did not answer in time)", err)
 			}
@@ -104,8 +107,9 @@ func once(ctx context.Context, u *cgroups.Unit, fn func(context.Context, *connec
 	return fn(ctx, c)
 }
 
+// again: the connection is lost, whoever noticed it first.
 func again(err error) bool {
-	return errors.Is(err, dbus.ErrClosed) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
+	return errors.Is(err, dbus.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
 }
 
 // call calls a method of systemd's manager; ret may be nil.

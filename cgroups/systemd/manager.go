@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -135,10 +136,23 @@ func (m *Manager) start(ctx context.Context, c *connection, o cgroups.CreateOpti
 		if rerr := c.call(ctx, "ResetFailedUnit", nil, m.unit.Name); rerr != nil && !isError(rerr, errNoSuchUnit) {
 			return errors.Join(err, rerr)
 		}
-		err = run()
+		if err = run(); isError(err, errUnitExists) && !m.holds(o.PID) {
+			return fmt.Errorf("%w: another container's, or a service's (stop it, or choose another name in linux.cgroupsPath)", errExists)
+		}
+	}
+	if isError(err, errUnitExists) {
+		return nil // started by a try whose answer was lost with the connection
 	}
 	return err
 }
+
+// holds reports whether pid is in the cgroup already.
+func (m *Manager) holds(pid int) bool {
+	pids, err := m.Pids(true)
+	return err == nil && slices.Contains(pids, pid)
+}
+
+var errExists = errors.New("a unit of this name exists already")
 
 func (m *Manager) startProperties(ctx context.Context, c *connection, o cgroups.CreateOptions) ([]Property, error) {
 	props := m.baseProperties(o)
@@ -202,7 +216,7 @@ func (m *Manager) Undo(ctx context.Context) error {
 func (m *Manager) Destroy(ctx context.Context) error {
 	err := with(ctx, m.unit, m.stop)
 	rest := errors.Join(m.files.Destroy(ctx), m.removeUnitDirs(ctx))
-	if err != nil && !m.Exists() && rest == nil && errors.Is(err, errNoBus) {
+	if err != nil && !m.Exists() && rest == nil && errors.Is(err, ErrNoBus) {
 		return nil
 	}
 	if err != nil {

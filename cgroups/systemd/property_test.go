@@ -29,6 +29,8 @@ func TestProperties(t *testing.T) {
 	old := target{version: 239, unified: true, quota: 50000, period: 100000}
 	one := target{version: 257, quota: -1, period: 100000}
 	const max = "18446744073709551615"
+	devices := make([]specs.LinuxWeightDevice, 2)
+	devices[0].Major, devices[0].Minor, devices[0].Weight = 8, 16, ptr[uint16](1000)
 	for _, c := range []struct {
 		name string
 		r    specs.LinuxResources
@@ -57,6 +59,8 @@ func TestProperties(t *testing.T) {
 		{"no pids limit", specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr[int64](-1)}}, new, "TasksMax=" + max, ""},
 		{"io", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{Weight: ptr[uint16](1000)}}, new, "IOWeight=10000", ""},
 		{"blkio", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{Weight: ptr[uint16](1000)}}, one, "BlockIOWeight=1000", ""},
+		{"io of devices", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{WeightDevice: devices}}, new, "IODeviceWeight=[{/dev/block/8:16_10000}]", ""},
+		{"blkio of devices", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{WeightDevice: devices}}, one, "BlockIODeviceWeight=[{/dev/block/8:16_1000}]", ""},
 		{"unified", specs.LinuxResources{Unified: map[string]string{"memory.high": "5\n", "pids.max": "max", "cpu.max": "50000 100000", "cpuset.cpus": "1", "io.max": "x", "cpu.weight": "7"}}, new,
 			"AllowedCPUs=[2] CPUQuotaPerSecUSec=500000 CPUQuotaPeriodUSec=100000 CPUWeight=7 MemoryHigh=5 TasksMax=" + max, ""},
 		{"oom group later", specs.LinuxResources{Unified: map[string]string{"memory.oom.group": "1"}}, new, "", ""},
@@ -162,4 +166,25 @@ func TestVersionAndUserBus(t *testing.T) {
 	if a, _, err := UserBus("", "/run/user/5", 0); err != nil || a != "unix:path=/run/user/5/bus" {
 		t.Errorf("%q, %v", a, err)
 	}
+}
+
+func FuzzParseUIDMap(f *testing.F) {
+	f.Add([]byte("         0     100000      65536\n"), 5)
+	f.Add([]byte("0 0 4294967295\n1 2\n"), 70000)
+	f.Fuzz(func(t *testing.T, b []byte, uid int) {
+		if n, err := outside(b, uid); err == nil && uid < 0 && n == 0 {
+			t.Fatalf("%q: %d is %d outside", b, uid, n)
+		}
+	})
+}
+
+func FuzzParseVersion(f *testing.F) {
+	for _, s := range []string{"257.13-1~deb13u1", "v252", `"254"`, "", "v"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := parseVersion(s); err == nil && n < 0 {
+			t.Fatalf("%q: %d", s, n)
+		}
+	})
 }

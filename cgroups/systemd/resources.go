@@ -39,19 +39,41 @@ func properties(r *specs.LinuxResources, t target) ([]Property, *specs.LinuxReso
 	if r.Pids != nil && r.Pids.Limit != nil {
 		add("TasksMax", tasks(*r.Pids.Limit))
 	}
-	if b := r.BlockIO; b != nil && b.Weight != nil && *b.Weight != 0 {
-		if t.unified {
-			add("IOWeight", cgroups.IOWeight(*b.Weight))
-		} else {
-			add("BlockIOWeight", uint64(*b.Weight))
-		}
-	}
+	blockIO(r.BlockIO, t, add)
 	if t.unified {
 		if err := unified(r.Unified, t, add); err != nil {
 			return nil, nil, err
 		}
 	}
 	return list, r, nil
+}
+
+// deviceWeight is an entry of IODeviceWeight and BlockIODeviceWeight.
+type deviceWeight struct {
+	Path   string
+	Weight uint64
+}
+
+func blockIO(b *specs.LinuxBlockIO, t target, add func(string, any)) {
+	if b == nil {
+		return
+	}
+	prefix, weight := "BlockIO", func(w uint16) uint64 { return uint64(w) }
+	if t.unified {
+		prefix, weight = "IO", cgroups.IOWeight
+	}
+	if b.Weight != nil && *b.Weight != 0 {
+		add(prefix+"Weight", weight(*b.Weight))
+	}
+	var list []deviceWeight
+	for _, d := range b.WeightDevice {
+		if d.Weight != nil && *d.Weight != 0 {
+			list = append(list, deviceWeight{fmt.Sprintf("/dev/block/%d:%d", d.Major, d.Minor), weight(*d.Weight)})
+		}
+	}
+	if len(list) > 0 {
+		add(prefix+"DeviceWeight", list)
+	}
 }
 
 func tasks(limit int64) uint64 {

@@ -18,11 +18,14 @@ const fileState = "freezer.state"
 // meanwhile so that no process forks ahead of the list.
 func (m *Manager) Kill(ctx context.Context) error {
 	members := m.members().Path
-	if pids, err := ctl.Pids(members, true); err == nil && len(pids) == 0 && m.unified == nil {
+	var hit []int
+	if m.unified != nil {
+		hit, _ = m.unified.Pids(true)
+	}
+	if pids, err := ctl.Pids(members, true); err == nil && len(pids)+len(hit) == 0 {
 		return nil // the usual case of a container that has ended
 	}
 	if m.unified != nil {
-		hit, _ := m.unified.Pids(true)
 		err := m.unified.Kill(ctx)
 		left, lerr := ctl.Pids(members, true)
 		if err == nil && lerr == nil && subset(left, hit) {

@@ -12,7 +12,8 @@ import (
 	"tare/cgroups/internal/ctl"
 )
 
-// OOMKills reads oom_kill of memory.oom_control.
+// OOMKills sums up oom_kill of memory.oom_control, which counts the cgroup's
+// own processes alone, over it and those below it.
 func (m *Manager) OOMKills() (uint64, error) {
 	dir := m.dir("memory")
 	if dir == "" {
@@ -21,15 +22,7 @@ func (m *Manager) OOMKills() (uint64, error) {
 		}
 		return 0, nil
 	}
-	b, err := ctl.Read(dir, "memory.oom_control", nil)
-	if ctl.Gone(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, _ := ctl.Pair(b, "oom_kill")
-	return n, nil
+	return ctl.OOMKills(dir)
 }
 
 // WatchOOM registers an eventfd for memory.oom_control. The kernel signals it

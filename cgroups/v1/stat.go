@@ -1,85 +1,66 @@
 package v1
 
 import (
-	"errors"
-	"fmt"
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
 	"tare/cgroups/internal/ctl"
 	"tare/cgroups/v2"
 )
 
-// reader reads control files into one buffer, and remembers the first error.
-// A file that does not exist reads as empty.
-type reader struct {
-	buf []byte
-	err error
-}
-
-func (r *reader) read(dir, name string) []byte {
-	if r.err != nil || dir == "" {
-		return nil
-	}
-	b, err := ctl.Read(dir, name, r.buf)
-	if err != nil {
-		if !errors.Is(err, unix.ENOENT) {
-			r.err = err
-		}
-		return nil
-	}
-	r.buf = b
-	return b
-}
-
-func (r *reader) uint(dir, name string) uint64 {
-	b := r.read(dir, name)
-	if len(b) == 0 {
-		return 0
-	}
-	v, err := ctl.ParseUint(string(b))
-	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("read %q: %w", dir+"/"+name, err)
-	}
+func number(r *ctl.Reader, name string) uint64 {
+	v, _ := r.Uint(name)
 	return v
 }
 
 // Stat reads the statistics of every hierarchy, and from cgroup2 the
 // pressure and whatever only that accounts for.
-func (m *Manager) Stat() (*cgroups.Stats, error) {
+func (m *Manager) Stat() (*cgroups.Stats, error) { return m.StatOf(cgroups.StatAll) }
+
+// StatOf reads the statistics of some controllers.
+func (m *Manager) StatOf(which cgroups.StatSet) (*cgroups.Stats, error) {
 	s := &cgroups.Stats{}
-	if m.unified != nil && m.unified.Exists() {
-		beside, err := m.unified.Stat()
-		if err != nil {
-			return nil, err
-		}
-		*s = *beside
+	r := ctl.NewReader()
+	defer r.Close()
+	if m.unified != nil {
+		m.unified.StatInto(r, s, which)
 		s.CPU.Usage, s.CPU.Throttling = cgroups.CPUUsage{}, cgroups.Throttling{}
 	}
-	r := &reader{buf: make([]byte, 0, 4096)}
-	m.statCPU(r, &s.CPU)
-	m.statCpuset(r, &s.CPUSet)
-	m.statMemory(r, &s.Memory)
-	m.statPids(r, &s.Pids)
-	m.statBlkio(r, &s.BlockIO)
-	if d := m.dir("hugetlb"); d != "" && r.err == nil {
-		r.err = statHugetlb(d, s)
+	want := func(c cgroups.StatSet) bool { return which&c != 0 }
+	if want(cgroups.StatCPU) {
+		m.statCPU(r, &s.CPU)
 	}
-	if d := m.dir("rdma"); d != "" && r.err == nil {
-		r.err = v2.StatRdma(d, s)
+	if want(cgroups.StatCPUSet) {
+		m.statCpuset(r, &s.CPUSet)
 	}
-	if r.err != nil {
-		return nil, r.err
+	if want(cgroups.StatMemory) {
+		m.statMemory(r, &s.Memory)
+	}
+	if want(cgroups.StatPids) {
+		m.statPids(r, &s.Pids)
+	}
+	if want(cgroups.StatIO) {
+		m.statBlkio(r, &s.BlockIO)
+	}
+	if want(cgroups.StatHugetlb) && r.In(m.dir("hugetlb")) {
+		statHugetlb(r, s)
+	}
+	if want(cgroups.StatRdma) && r.In(m.dir("rdma")) {
+		v2.StatRdma(r, s)
+	}
+	if r.Err != nil {
+		return nil, r.Err
 	}
 	return s, nil
 }
 
-func (m *Manager) statCPU(r *reader, s *cgroups.CPUStats) {
-	ctl.EachPair(r.read(m.dir("cpu"), "cpu.stat"), func(key []byte, v uint64) {
+func (m *Manager) statCPU(r *ctl.Reader, s *cgroups.CPUStats) {
+	r.In(m.dir("cpu"))
+	ctl.EachPair(r.Read("cpu.stat"), func(key []byte, v uint64) {
 		switch string(key) {
 		case "nr_periods":
 			s.Throttling.Periods = v
@@ -93,20 +74,27 @@ func (m *Manager) statCPU(r *reader, s *cgroups.CPUStats) {
 			s.Throttling.BurstTime = v
 		}
 	})
-	d := m.dir("cpuacct")
-	s.Usage.Total = r.uint(d, "cpuacct.usage")
-	s.Usage.User = r.uint(d, "cpuacct.usage_user")
-	s.Usage.Kernel = r.uint(d, "cpuacct.usage_sys")
-	s.Usage.PerCPU = parseUints(string(r.read(d, "cpuacct.usage_percpu")))
-	s.Usage.PerCPUUser, s.Usage.PerCPUKernel = parseUsageAll(r.read(d, "cpuacct.usage_all"))
+	if !r.In(m.dir("cpuacct")) {
+		return
+	}
+	s.Usage.Total = number(r, "cpuacct.usage")
+	s.Usage.User = number(r, "cpuacct.usage_user")
+	s.Usage.Kernel = number(r, "cpuacct.usage_sys")
+	s.Usage.PerCPU = parseUints(r.Read("cpuacct.usage_percpu"))
+	s.Usage.PerCPUUser, s.Usage.PerCPUKernel = parseUsageAll(r.Read("cpuacct.usage_all"))
 }
 
-func parseUints(s string) []uint64 {
+// parseUints parses numbers with a blank after each.
+func parseUints(b []byte) []uint64 {
 	var list []uint64
-	for f := range strings.FieldsSeq(s) {
-		v, err := ctl.ParseUint(f)
-		if err != nil {
+	for len(b) > 0 {
+		var v uint64
+		var ok bool
+		if v, b, ok = ctl.NextUint(b); !ok {
 			return nil
+		}
+		if len(list) == cap(list) {
+			list = slices.Grow(list, max(8, bytes.Count(b, []byte{' '})+1))
 		}
 		list = append(list, v)
 	}
@@ -116,61 +104,78 @@ func parseUints(s string) []uint64 {
 // parseUsageAll parses cpuacct.usage_all: a head line "cpu user system", then
 // a line for each CPU.
 func parseUsageAll(b []byte) (user, kernel []uint64) {
+	lines := bytes.Count(b, []byte{'\n'})
 	ctl.EachLine(b, func(line []byte) {
-		if v := parseUints(string(line)); len(v) == 3 {
-			user, kernel = append(user, v[1]), append(kernel, v[2])
+		_, rest, ok := ctl.NextUint(line)
+		u, rest, ok1 := ctl.NextUint(rest)
+		k, rest, ok2 := ctl.NextUint(rest)
+		if !ok || !ok1 || !ok2 || len(rest) > 0 {
+			return
 		}
+		if user == nil {
+			user, kernel = make([]uint64, 0, lines), make([]uint64, 0, lines)
+		}
+		user, kernel = append(user, u), append(kernel, k)
 	})
 	return user, kernel
 }
 
-func (m *Manager) statCpuset(r *reader, s *cgroups.CPUSetStats) {
+func (m *Manager) statCpuset(r *ctl.Reader, s *cgroups.CPUSetStats) {
 	d := m.find("cpuset")
 	if d == nil {
 		return
 	}
-	p := cpusetPrefix(d)
-	s.CPUs, _ = ctl.ParseList(string(r.read(d.Path, p+"cpus")))
-	s.Mems, _ = ctl.ParseList(string(r.read(d.Path, p+"mems")))
-	s.CPUExclusive = r.uint(d.Path, p+"cpu_exclusive")
-	s.MemHardwall = r.uint(d.Path, p+"mem_hardwall")
-	s.MemExclusive = r.uint(d.Path, p+"mem_exclusive")
-	s.MemoryMigrate = r.uint(d.Path, p+"memory_migrate")
-	s.MemorySpreadPage = r.uint(d.Path, p+"memory_spread_page")
-	s.MemorySpreadSlab = r.uint(d.Path, p+"memory_spread_slab")
-	s.MemoryPressure = r.uint(d.Path, p+"memory_pressure")
-	s.SchedLoadBalance = r.uint(d.Path, p+"sched_load_balance")
-	level := strings.TrimSpace(string(r.read(d.Path, p+"sched_relax_domain_level")))
+	r.In(d.Path)
+	file := cpusetFile
+	if d.NoPrefix {
+		file = func(name string) string { return strings.TrimPrefix(name, cpusetDot) }
+	}
+	s.CPUs, _ = ctl.ParseList(string(r.Read(file("cpuset.cpus"))))
+	s.Mems, _ = ctl.ParseList(string(r.Read(file("cpuset.mems"))))
+	s.CPUExclusive = number(r, file("cpuset.cpu_exclusive"))
+	s.MemHardwall = number(r, file("cpuset.mem_hardwall"))
+	s.MemExclusive = number(r, file("cpuset.mem_exclusive"))
+	s.MemoryMigrate = number(r, file("cpuset.memory_migrate"))
+	s.MemorySpreadPage = number(r, file("cpuset.memory_spread_page"))
+	s.MemorySpreadSlab = number(r, file("cpuset.memory_spread_slab"))
+	s.MemoryPressure = number(r, file("cpuset.memory_pressure"))
+	s.SchedLoadBalance = number(r, file("cpuset.sched_load_balance"))
+	level := strings.TrimSpace(string(r.Read(file("cpuset.sched_relax_domain_level"))))
 	s.SchedRelaxDomainLevel, _ = strconv.ParseInt(level, 10, 64)
 }
 
-func (m *Manager) statMemory(r *reader, s *cgroups.MemoryStats) {
-	d := m.dir("memory")
-	stat := r.read(d, "memory.stat")
+const cpusetDot = "cpuset."
+
+func cpusetFile(name string) string { return name }
+
+func (m *Manager) statMemory(r *ctl.Reader, s *cgroups.MemoryStats) {
+	r.In(m.dir("memory"))
+	stat := r.Read("memory.stat")
 	if len(stat) == 0 {
 		return
 	}
 	s.Raw = make(map[string]uint64, 48)
-	ctl.EachPair(stat, func(key []byte, v uint64) { s.Raw[string(key)] = v })
+	ctl.StatKeys(s.Raw, stat)
 	s.Cache = s.Raw["cache"]
-	for _, e := range []struct {
-		to     *cgroups.MemoryEntry
-		prefix string
-	}{{&s.Usage, "memory."}, {&s.Swap, "memory.memsw."}, {&s.Kernel, "memory.kmem."}, {&s.KernelTCP, "memory.kmem.tcp."}} {
-		e.to.Limit = r.uint(d, e.prefix+"limit_in_bytes")
-		e.to.Usage = r.uint(d, e.prefix+"usage_in_bytes")
-		e.to.Max = r.uint(d, e.prefix+"max_usage_in_bytes")
-		e.to.Failcnt = r.uint(d, e.prefix+"failcnt")
+	for _, f := range [...]struct {
+		to                       *cgroups.MemoryEntry
+		limit, usage, max, count string
+	}{
+		{&s.Usage, "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt"},
+		{&s.Swap, "memory.memsw.limit_in_bytes", "memory.memsw.usage_in_bytes", "memory.memsw.max_usage_in_bytes", "memory.memsw.failcnt"},
+		{&s.Kernel, "memory.kmem.limit_in_bytes", "memory.kmem.usage_in_bytes", "memory.kmem.max_usage_in_bytes", "memory.kmem.failcnt"},
+		{&s.KernelTCP, "memory.kmem.tcp.limit_in_bytes", "memory.kmem.tcp.usage_in_bytes", "memory.kmem.tcp.max_usage_in_bytes", "memory.kmem.tcp.failcnt"},
+	} {
+		*f.to = cgroups.MemoryEntry{Limit: number(r, f.limit), Usage: number(r, f.usage), Max: number(r, f.max), Failcnt: number(r, f.count)}
 	}
 }
 
-func (m *Manager) statPids(r *reader, s *cgroups.PidsStats) {
-	d := m.dir("pids")
-	if d == "" {
+func (m *Manager) statPids(r *ctl.Reader, s *cgroups.PidsStats) {
+	if !r.In(m.dir("pids")) {
 		return
 	}
-	s.Current = r.uint(d, "pids.current")
-	if s.Limit = r.uint(d, "pids.max"); s.Limit == math.MaxUint64 {
+	s.Current = number(r, "pids.current")
+	if s.Limit = number(r, "pids.max"); s.Limit == math.MaxUint64 {
 		s.Limit = 0
 	}
 }
@@ -178,9 +183,8 @@ func (m *Manager) statPids(r *reader, s *cgroups.PidsStats) {
 // statBlkio reads the recursive counters of the first policy that counts
 // anything: CFQ's, BFQ's, or at last those of the throttling policy, which
 // sees every request.
-func (m *Manager) statBlkio(r *reader, s *cgroups.BlockIOStats) {
-	d := m.dir("blkio")
-	if d == "" {
+func (m *Manager) statBlkio(r *ctl.Reader, s *cgroups.BlockIOStats) {
+	if !r.In(m.dir("blkio")) {
 		return
 	}
 	for _, f := range []struct {
@@ -198,7 +202,7 @@ func (m *Manager) statBlkio(r *reader, s *cgroups.BlockIOStats) {
 	} {
 		*f.to = nil
 		for _, name := range f.names {
-			if *f.to = parseBlkio(r.read(d, name)); len(*f.to) > 0 {
+			if *f.to = parseBlkio(r.Read(name)); len(*f.to) > 0 {
 				break
 			}
 		}
@@ -228,18 +232,14 @@ func parseBlkio(b []byte) []cgroups.BlkioEntry {
 	return list
 }
 
-func statHugetlb(dir string, s *cgroups.Stats) error {
-	var inner error
-	err := ctl.EachHugetlb(dir, ".usage_in_bytes", func(size string, used uint64) {
+func statHugetlb(r *ctl.Reader, s *cgroups.Stats) {
+	ctl.EachHugetlb(r, ".usage_in_bytes", func(size string, used uint64) {
 		h := cgroups.HugetlbStats{Usage: used}
-		var err1, err2 error
-		h.Max, err1 = ctl.Uint(dir, "hugetlb."+size+".max_usage_in_bytes")
-		h.Failcnt, err2 = ctl.Uint(dir, "hugetlb."+size+".failcnt")
-		inner = errors.Join(inner, err1, err2)
+		h.Max = number(r, "hugetlb."+size+".max_usage_in_bytes")
+		h.Failcnt = number(r, "hugetlb."+size+".failcnt")
 		if s.Hugetlb == nil {
 			s.Hugetlb = make(map[string]cgroups.HugetlbStats)
 		}
 		s.Hugetlb[size] = h
 	})
-	return errors.Join(err, inner)
 }

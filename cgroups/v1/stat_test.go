@@ -34,3 +34,24 @@ func TestParseUsageAll(t *testing.T) {
 		t.Errorf("%v %v", user, kernel)
 	}
 }
+
+func FuzzParseUsage(f *testing.F) {
+	f.Add([]byte("cpu user system\n0 10 20\n1 30 40\n"))
+	f.Add([]byte("1 2 3 \n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if user, kernel := parseUsageAll(b); len(user) != len(kernel) {
+			t.Fatalf("%q: %v, %v", b, user, kernel)
+		}
+		parseUints(b)
+	})
+}
+
+func TestParseUints(t *testing.T) {
+	t.Parallel()
+	if got := parseUints([]byte("1 22 333 \n")); !slices.Equal(got, []uint64{1, 22, 333}) {
+		t.Errorf("%v", got)
+	}
+	if got := parseUints([]byte("1 x 3\n")); got != nil {
+		t.Errorf("%v", got)
+	}
+}

@@ -93,9 +93,9 @@ func setQuota(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	quota, period, ok := strings.Cut(now, " ")
-	if !ok {
-		return fmt.Errorf("%s: cpu.max %q: %w", at, now, ctl.ErrFormat)
+	quota, period, err := parseCPUMax(now)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
 	}
 	if set(c.Quota) {
 		quota = cgroups.Limit(*c.Quota)
@@ -107,4 +107,16 @@ func setQuota(w *ctl.Journal, dir string, c *specs.LinuxCPU) error {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 	return nil
+}
+
+// parseCPUMax takes cpu.max, "QUOTA PERIOD", apart. Both stay as they are
+// written: one of them goes back.
+func parseCPUMax(text string) (quota, period string, err error) {
+	quota, period, ok := strings.Cut(text, " ")
+	_, qerr := ctl.ParseUint(quota)
+	_, perr := ctl.ParseUint(period)
+	if !ok || qerr != nil || perr != nil {
+		return "", "", fmt.Errorf("cpu.max %q: %w", text, ctl.ErrFormat)
+	}
+	return quota, period, nil
 }

@@ -1,55 +1,15 @@
 package v2
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
 	"tare/cgroups/internal/ctl"
 )
 
-// reader reads control files of one cgroup into one buffer. A file that does
-// not exist reads as empty: its controller is not enabled.
-type reader struct {
-	dir string
-	buf []byte
-	err error
-}
-
-func (r *reader) read(name string) []byte {
-	if r.err != nil {
-		return nil
-	}
-	b, err := ctl.Read(r.dir, name, r.buf)
-	if err != nil {
-		// EOPNOTSUPP: a pressure file without PSI.
-		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
-			r.err = err
-		}
-		return nil
-	}
-	r.buf = b
-	return b
-}
-
-func (r *reader) uint(name string) (uint64, bool) {
-	b := r.read(name)
-	if len(b) == 0 {
-		return 0, false
-	}
-	v, err := ctl.ParseUint(string(b))
-	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("read %q: %w", r.dir+"/"+name, err)
-	}
-	return v, err == nil
-}
-
-func (r *reader) psi(name string) *cgroups.PSI {
-	some, full, ok := ctl.ParsePressure(r.read(name))
+func psi(r *ctl.Reader, name string) *cgroups.PSI {
+	some, full, ok := ctl.ParsePressure(r.Read(name))
 	if !ok {
 		return nil
 	}
@@ -57,30 +17,55 @@ func (r *reader) psi(name string) *cgroups.PSI {
 }
 
 // Stat reads the statistics of every controller that is enabled.
-func (m *Manager) Stat() (*cgroups.Stats, error) {
+func (m *Manager) Stat() (*cgroups.Stats, error) { return m.StatOf(cgroups.StatAll) }
+
+// StatOf reads the statistics of some controllers.
+func (m *Manager) StatOf(which cgroups.StatSet) (*cgroups.Stats, error) {
 	s := &cgroups.Stats{}
-	r := &reader{dir: m.dir, buf: make([]byte, 0, 4096)}
-	statCPU(r, &s.CPU)
-	statCpuset(r, &s.CPUSet)
-	statMemory(r, &s.Memory)
-	statPids(r, &s.Pids)
-	statIO(r, &s.BlockIO)
-	if r.err == nil {
-		r.err = StatHugetlb(m.dir, s)
-	}
-	if r.err == nil {
-		r.err = StatRdma(m.dir, s)
-	}
-	statMisc(r, s)
-	if r.err != nil {
-		return nil, r.err
+	r := ctl.NewReader()
+	defer r.Close()
+	m.StatInto(r, s, which)
+	if r.Err != nil {
+		return nil, r.Err
 	}
 	return s, nil
 }
 
-func statCPU(r *reader, s *cgroups.CPUStats) {
+// StatInto is StatOf with a reader that the caller has, and closes.
+func (m *Manager) StatInto(r *ctl.Reader, s *cgroups.Stats, which cgroups.StatSet) {
+	if !r.In(m.dir) {
+		return
+	}
+	want := func(c cgroups.StatSet) bool { return which&c != 0 }
+	if want(cgroups.StatCPU) {
+		statCPU(r, &s.CPU)
+	}
+	if want(cgroups.StatCPUSet) {
+		statCpuset(r, &s.CPUSet)
+	}
+	if want(cgroups.StatMemory) {
+		statMemory(r, &s.Memory)
+	}
+	if want(cgroups.StatPids) {
+		statPids(r, &s.Pids)
+	}
+	if want(cgroups.StatIO) {
+		statIO(r, &s.BlockIO)
+	}
+	if want(cgroups.StatHugetlb) {
+		statHugetlb(r, s)
+	}
+	if want(cgroups.StatRdma) {
+		StatRdma(r, s)
+	}
+	if want(cgroups.StatMisc) {
+		statMisc(r, s)
+	}
+}
+
+func statCPU(r *ctl.Reader, s *cgroups.CPUStats) {
 	const us = 1000 // cpu.stat counts microseconds
-	ctl.EachPair(r.read("cpu.stat"), func(key []byte, v uint64) {
+	ctl.EachPair(r.Read("cpu.stat"), func(key []byte, v uint64) {
 		switch string(key) {
 		case "usage_usec":
 			s.Usage.Total = v * us
@@ -100,39 +85,39 @@ func statCPU(r *reader, s *cgroups.CPUStats) {
 			s.Throttling.BurstTime = v * us
 		}
 	})
-	s.PSI = r.psi("cpu.pressure")
+	s.PSI = psi(r, "cpu.pressure")
 }
 
-func statCpuset(r *reader, s *cgroups.CPUSetStats) {
-	s.CPUs, _ = ctl.ParseList(string(r.read("cpuset.cpus.effective")))
-	s.Mems, _ = ctl.ParseList(string(r.read("cpuset.mems.effective")))
+func statCpuset(r *ctl.Reader, s *cgroups.CPUSetStats) {
+	s.CPUs, _ = ctl.ParseList(string(r.Read("cpuset.cpus.effective")))
+	s.Mems, _ = ctl.ParseList(string(r.Read("cpuset.mems.effective")))
 }
 
-func statMemory(r *reader, s *cgroups.MemoryStats) {
-	stat := r.read("memory.stat")
+func statMemory(r *ctl.Reader, s *cgroups.MemoryStats) {
+	stat := r.Read("memory.stat")
 	if len(stat) == 0 {
 		return
 	}
 	s.Raw = make(map[string]uint64, 64)
-	ctl.EachPair(stat, func(key []byte, v uint64) { s.Raw[string(key)] = v })
+	ctl.StatKeys(s.Raw, stat)
 	s.Cache = s.Raw["file"]
-	s.Usage.Usage, _ = r.uint("memory.current")
-	s.Usage.Limit, _ = r.uint("memory.max")
-	s.Usage.Max, _ = r.uint("memory.peak") // since Linux 5.19
-	events := r.read("memory.events")
+	s.Usage.Usage, _ = r.Uint("memory.current")
+	s.Usage.Limit, _ = r.Uint("memory.max")
+	s.Usage.Max, _ = r.Uint("memory.peak") // since Linux 5.19
+	events := r.Read("memory.events")
 	s.Usage.Failcnt, _ = ctl.Pair(events, "max")
 	s.Kernel.Usage = s.Raw["kernel"]
 	s.KernelTCP.Usage = s.Raw["sock"]
 	s.Swap = s.Usage
 	s.Swap.Failcnt = 0
-	if used, ok := r.uint("memory.swap.current"); ok {
+	if used, ok := r.Uint("memory.swap.current"); ok {
 		s.Swap.Usage += used
-		limit, _ := r.uint("memory.swap.max")
+		limit, _ := r.Uint("memory.swap.max")
 		s.Swap.Limit = addLimit(s.Usage.Limit, limit)
 		s.Swap.Max = 0 // the peaks of memory and of swap need not coincide
-		s.Swap.Failcnt, _ = ctl.Pair(r.read("memory.swap.events"), "max")
+		s.Swap.Failcnt, _ = ctl.Pair(r.Read("memory.swap.events"), "max")
 	}
-	s.PSI = r.psi("memory.pressure")
+	s.PSI = psi(r, "memory.pressure")
 }
 
 func addLimit(a, b uint64) uint64 {
@@ -142,17 +127,17 @@ func addLimit(a, b uint64) uint64 {
 	return a + b
 }
 
-func statPids(r *reader, s *cgroups.PidsStats) {
-	s.Current, _ = r.uint("pids.current")
-	if limit, ok := r.uint("pids.max"); ok && limit != math.MaxUint64 {
+func statPids(r *ctl.Reader, s *cgroups.PidsStats) {
+	s.Current, _ = r.Uint("pids.current")
+	if limit, ok := r.Uint("pids.max"); ok && limit != math.MaxUint64 {
 		s.Limit = limit
 	}
 }
 
 // statIO parses io.stat: "MAJ:MIN rbytes=N wbytes=N rios=N wios=N ...".
-func statIO(r *reader, s *cgroups.BlockIOStats) {
-	parseIOStat(r.read("io.stat"), s)
-	s.PSI = r.psi("io.pressure")
+func statIO(r *ctl.Reader, s *cgroups.BlockIOStats) {
+	parseIOStat(r.Read("io.stat"), s)
+	s.PSI = psi(r, "io.pressure")
 }
 
 func parseIOStat(b []byte, s *cgroups.BlockIOStats) {
@@ -188,13 +173,10 @@ func ioOp(key string) string {
 	return "Write"
 }
 
-// StatHugetlb reads the usage of each huge page size of a cgroup2 directory.
-func StatHugetlb(dir string, s *cgroups.Stats) error {
-	return ctl.EachHugetlb(dir, ".current", func(size string, used uint64) {
+func statHugetlb(r *ctl.Reader, s *cgroups.Stats) {
+	ctl.EachHugetlb(r, ".current", func(size string, used uint64) {
 		h := cgroups.HugetlbStats{Usage: used}
-		if b, err := ctl.Read(dir, "hugetlb."+size+".events", nil); err == nil {
-			h.Failcnt, _ = ctl.Pair(b, "max")
-		}
+		h.Failcnt, _ = ctl.Pair(r.Read("hugetlb."+size+".events"), "max")
 		if s.Hugetlb == nil {
 			s.Hugetlb = make(map[string]cgroups.HugetlbStats)
 		}
@@ -203,20 +185,20 @@ func StatHugetlb(dir string, s *cgroups.Stats) error {
 }
 
 // StatRdma reads the RDMA devices; v1 and v2 share the files.
-func StatRdma(dir string, s *cgroups.Stats) error {
-	return ctl.StatRdma(dir, func(dev string, handles, objects, maxHandles, maxObjects uint64) {
+func StatRdma(r *ctl.Reader, s *cgroups.Stats) {
+	ctl.StatRdma(r, func(dev string, handles, objects, maxHandles, maxObjects uint64) {
 		s.Rdma = append(s.Rdma, cgroups.RdmaStats{Device: dev, HCAHandles: handles, HCAObjects: objects, HandlesLimit: maxHandles, ObjectsLimit: maxObjects})
 	})
 }
 
-func statMisc(r *reader, s *cgroups.Stats) {
-	ctl.EachPair(r.read("misc.current"), func(key []byte, v uint64) {
+func statMisc(r *ctl.Reader, s *cgroups.Stats) {
+	ctl.EachPair(r.Read("misc.current"), func(key []byte, v uint64) {
 		if s.Misc == nil {
 			s.Misc = make(map[string]cgroups.MiscStats)
 		}
 		s.Misc[string(key)] = cgroups.MiscStats{Usage: v}
 	})
-	ctl.EachPair(r.read("misc.events"), func(key []byte, v uint64) {
+	ctl.EachPair(r.Read("misc.events"), func(key []byte, v uint64) {
 		name, ok := strings.CutSuffix(string(key), ".max")
 		if entry, have := s.Misc[name]; ok && have {
 			entry.Events = v

@@ -22,3 +22,15 @@ func FuzzParseIOStat(f *testing.F) {
 	f.Add([]byte("8:0 rbytes=10 wbytes=max =\n:\n"))
 	f.Fuzz(func(_ *testing.T, b []byte) { parseIOStat(b, &cgroups.BlockIOStats{}) })
 }
+
+func FuzzParseCPUMax(f *testing.F) {
+	for _, s := range []string{"max 100000", "5000 10000", "max", " ", "1 2 3"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		quota, period, err := parseCPUMax(s)
+		if err == nil && (quota+" "+period != s || quota == "" || period == "") {
+			t.Fatalf("%q: %q, %q", s, quota, period)
+		}
+	})
+}

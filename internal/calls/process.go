@@ -42,17 +42,41 @@ func (l *lowering) user(s *step.User) {
 	l.call(unix.SYS_UMASK, num(s.Umask))
 }
 
-// chownStdio gives a standard descriptor to the user, unless it is closed, the user's already or the null
-// device.
+// chownStdio gives a standard descriptor to the user, unless it is closed or the user's already. The
+// container's null device takes the place of the caller's.
 func (l *lowering) chownStdio(fd int, uid uint32) {
 	closed := l.on(l.statx(num(fd), l.stat), uint16(unix.EBADF))
+	other := l.isNull()
+	done := l.ownNull(fd)
+	l.land(other...)
 	same := l.refuse(l.stat.plus(statxUID), 0xffffffff, uint64(uid))
-	notNull := l.expect(l.stat.plus(statxRdev), ^uint64(0), 3<<32|1)
-	null := l.refuse(l.stat.plus(statxMode), formatMask, unix.S_IFCHR)
-	l.land(notNull)
 	l.on(l.call(unix.SYS_FCHOWN, num(fd), num(uid), num(uint32(0xffffffff))),
 		uint16(unix.EPERM), uint16(unix.EINVAL), uint16(unix.EROFS))
-	l.land(closed, same, null)
+	l.land(closed, same)
+	l.land(done...)
+}
+
+// isNull goes on when stat is the null device's; else the ops that it gives jump.
+func (l *lowering) isNull() []int {
+	return []int{
+		l.expect(l.stat.plus(statxRdev), ^uint64(0), 3<<32|1),
+		l.expect(l.stat.plus(statxMode), formatMask, unix.S_IFCHR),
+	}
+}
+
+// ownNull puts the container's null device at fd where it has one. Its last op jumps.
+func (l *lowering) ownNull(fd int) (done []int) {
+	null := l.slot()
+	none := l.on(l.into(null, unix.SYS_OPENAT, num(dirFD), l.text("/dev/null"),
+		num(unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC), num(0)), anyErrno)
+	l.statx(slot(null), l.stat)
+	other := l.isNull()
+	l.call(unix.SYS_FCNTL, slot(null), num(unix.F_SETFL), num(unix.O_RDWR))
+	l.call(unix.SYS_DUP3, slot(null), num(fd), num(0))
+	l.land(other...)
+	l.close(null)
+	l.land(none)
+	return []int{l.jump()}
 }
 
 // caps sets the sets as they are. A kernel that cannot grant all of them refuses, and the Go lane works out
@@ -98,8 +122,12 @@ func (l *lowering) findExec(s *step.FindExec) bool {
 	if e.Home {
 		l.home()
 	}
-	l.close(slotRoot)
-	l.root = false
+	// Nothing is done in the rootfs after this, and the process may wait for long now: none of these is to be
+	// found as /proc/1/fd/N.
+	for _, n := range [...]int{slotRoot, slotNull, slotEmpty, slotProc} {
+		l.close(n)
+	}
+	l.root, l.proc = false, false
 	return true
 }
 

@@ -74,9 +74,8 @@ func TestFailures(t *testing.T) {
 		{[]string{"create", "--preserve-fds", "-1", "x"}, "--preserve-fds -1: must not be negative", 1},
 		{[]string{"create", "--preserve-fds", "x", "x"}, "invalid value", 1},
 		{[]string{"create", "--bundle", dir + "/none", "x"}, "chdir " + dir + "/none: no such file", 1},
-		{[]string{"checkpoint", "x"}, "tare: checkpoint: this command is not built yet", 1},
-		{[]string{"checkpoint", "--help"}, "not built yet", 1},
-		{[]string{"help", "checkpoint"}, "unknown command", 1},
+		{[]string{"checkpoint", "x"}, `container "x": container does not exist`, 1},
+		{[]string{"restore", "--lsm-mount-context"}, "flag needs an argument", 1},
 		{[]string{"--", "bogus"}, `unknown command "bogus"`, 1},
 	} {
 		_, stderr, code := tare(tt.args...)

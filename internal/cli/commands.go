@@ -30,8 +30,8 @@ func (a *app) commands(args []string) []*cli.Command {
 		{"help", a.helpCommand},
 		{"update", a.updateCommand},
 		{"events", a.eventsCommand},
-		{"checkpoint", a.later},
-		{"restore", a.later},
+		{"checkpoint", a.checkpointCommand},
+		{"restore", a.restoreCommand},
 		{"mounts", a.mountsCommand},
 	}
 	wanted, version := firstCommand(args)

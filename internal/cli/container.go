@@ -17,41 +17,52 @@ import (
 
 // containerFlags are those of create and of run.
 func containerFlags() []cli.Flag {
+	return append(bundleFlags(),
+		&cli.BoolFlag{Name: "no-pivot", Usage: "move the root by mount and chroot instead of pivot_root: for a root on an initramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the session keyring of the caller"},
+		&cli.IntFlag{Name: "preserve-fds", Usage: "pass `N` more descriptors to the container, from 3 on (after those of LISTEN_FDS)"})
+}
+
+// bundleFlags are those of every command that makes a container.
+func bundleFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "the bundle is `DIR` (default: the working directory)"},
 		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "read `FILE` instead of config.json of the bundle"},
 		&cli.StringFlag{Name: "console-socket", Usage: "send the master of the container's terminal to the AF_UNIX socket `PATH`"},
 		&cli.StringFlag{Name: "pidfd-socket", Usage: "send a pidfd of the container's init to the AF_UNIX socket `PATH`"},
 		&cli.StringFlag{Name: "pid-file", Usage: "write the pid of the container's init to `FILE`"},
-		&cli.BoolFlag{Name: "no-pivot", Usage: "move the root by mount and chroot instead of pivot_root: for a root on an initramfs"},
-		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the session keyring of the caller"},
-		&cli.IntFlag{Name: "preserve-fds", Usage: "pass `N` more descriptors to the container, from 3 on (after those of LISTEN_FDS)"},
 	}
 }
 
-// createOptions makes the library's options of containerFlags. The working directory becomes the
-// bundle, from where relative socket paths count.
+// createOptions makes the library's options of containerFlags.
 func createOptions(cmd *cli.Command) (id string, o libcontainer.CreateOptions, err error) {
+	o.NoPivot, o.NoNewKeyring = cmd.Bool("no-pivot"), cmd.Bool("no-new-keyring")
+	o.NotifySocket = os.Getenv("NOTIFY_SOCKET")
+	id, err = bundleOptions(cmd, &o.Bundle, &o.ConfigFile, &o.IO)
+	return
+}
+
+// bundleOptions makes options of bundleFlags. The working directory becomes the bundle, from where
+// relative socket paths count.
+func bundleOptions(cmd *cli.Command, bundle, config *string, o *libcontainer.IO) (id string, err error) {
 	if err = wantArgs(cmd, 1, 1); err != nil {
 		return
 	}
 	id = cmd.Args().First()
-	if o.Bundle, err = filepath.Abs(cmd.String("bundle")); err != nil {
+	if *bundle, err = filepath.Abs(cmd.String("bundle")); err != nil {
 		return
 	}
-	if o.ConfigFile, err = absolute(cmd.String("config")); err != nil {
+	if *config, err = absolute(cmd.String("config")); err != nil {
 		return
 	}
 	if o.PidFile, err = absolute(cmd.String("pid-file")); err != nil {
 		return
 	}
 	o.ConsoleSocket, o.PidfdSocket = cmd.String("console-socket"), cmd.String("pidfd-socket")
-	o.NoPivot, o.NoNewKeyring = cmd.Bool("no-pivot"), cmd.Bool("no-new-keyring")
-	o.NotifySocket = os.Getenv("NOTIFY_SOCKET")
-	if err = standardIO(&o.IO, cmd.Int("preserve-fds")); err != nil {
+	if err = standardIO(o, cmd.Int("preserve-fds")); err != nil {
 		return
 	}
-	err = os.Chdir(o.Bundle)
+	err = os.Chdir(*bundle)
 	return
 }
 

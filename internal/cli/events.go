@@ -17,7 +17,8 @@ func (a *app) eventsCommand() *cli.Command {
 		Usage:     "print what a container uses, and when it runs out of memory",
 		ArgsUsage: "ID",
 		Description: `One JSON object on a line for each event: {"type":"stats","id":ID,"data":{...}} at once and then in each
-interval, {"type":"oom","id":ID} when the memory limit was hit. Ends with the container.
+interval, {"type":"oom","id":ID,"data":{...}} when memory ran out; its data tell the level: whether it was the limit
+of the container's own cgroup, of one "below", of an "ancestor", or, "outside", none of these. Ends with the container.
 
    tare events first
    tare events --interval 500ms first
@@ -46,9 +47,9 @@ interval, {"type":"oom","id":ID} when the memory limit was hit. Ends with the co
 
 // event is one line of the output.
 type event struct {
-	Type string              `json:"type"`
-	ID   string              `json:"id"`
-	Data *libcontainer.Stats `json:"data,omitempty"`
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	Data any    `json:"data"` // *libcontainer.Stats or libcontainer.OOM
 }
 
 type eventPrinter struct {
@@ -84,8 +85,8 @@ func (e *eventPrinter) run(ctx context.Context, interval time.Duration) error {
 
 // watch prints the oom events until the container stops.
 func (e *eventPrinter) watch(ctx context.Context) error {
-	err := e.c.WatchOOM(ctx, func(uint64) {
-		if err := e.print(event{Type: "oom"}); err != nil {
+	err := e.c.WatchOOM(ctx, func(o libcontainer.OOM) {
+		if err := e.print(event{Type: "oom", Data: o}); err != nil {
 			e.a.warn(fmt.Sprintf("print an oom event: %v", err))
 		}
 	})

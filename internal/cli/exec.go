@@ -124,6 +124,9 @@ func (a *app) execForeground(ctx context.Context, c *libcontainer.Container, o l
 		a.warn(rerr.Error())
 	}
 	a.code = status.Code
+	if err == nil {
+		a.warnOOM(status, p.OOM)
+	}
 	return err
 }
 

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"tare/internal/spec"
+	"tare/libcontainer"
 	"tare/seccomp"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -35,6 +37,8 @@ func (a *app) features() *features.Features {
 	annotations := map[string]string{
 		"io.github.seccomp.libseccomp.version": seccomp.LibraryVersion(),
 		"tare.version":                         a.build.Version,
+		// The one thing here that depends on the host: engines offer checkpoints by it.
+		"org.opencontainers.runc.checkpoint.enabled": strconv.FormatBool(libcontainer.HasCRIU()),
 	}
 	if a.build.Commit != "" {
 		annotations["tare.commit"] = a.build.Commit

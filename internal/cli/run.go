@@ -10,6 +10,7 @@ import (
 	"tare/libcontainer"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/unix"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -114,25 +115,38 @@ func (at *attachment) restore() error {
 }
 
 // foreground runs a container to its end.
-func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) (err error) {
-	at, err := attach(ctx)
-	if err != nil {
-		return err
-	}
-	defer at.release()
-	o.Console = at.take
-	c, err := rt.Create(at.ctx, id, o)
-	if err != nil {
-		return err
-	}
-	// From now on a signal is the program's: one that came while start is under way must neither be lost
-	// nor undo a program that runs already.
+func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions, keep bool) error {
+	return a.inForeground(ctx, keep, func(at *attachment) (*libcontainer.Container, error) {
+		o.Console = at.take
+		c, err := rt.Create(at.ctx, id, o)
+		if err != nil {
+			return nil, err
+		}
+		// From now on a signal is the program's: one that came while start is under way must neither be lost
+		// nor undo a program that runs already.
+		a.forward(ctx, at, c)
+		return c, startOrDelete(ctx, c, o.NotifySocket)
+	})
+}
+
+// forward passes signals on to the container.
+func (a *app) forward(ctx context.Context, at *attachment, c *libcontainer.Container) {
 	at.signals.Forward(c.InitPid(), at.console, func(sig int) {
 		if err := c.Kill(ctx, sig, libcontainer.KillOptions{}); err != nil {
 			a.warn(fmt.Sprintf("pass signal %d on: %v", sig, err))
 		}
 	})
-	if err := startOrDelete(ctx, c, o.NotifySocket); err != nil {
+}
+
+// inForeground waits for the end of the container that begin has set going, and removes it.
+func (a *app) inForeground(ctx context.Context, keep bool, begin func(*attachment) (*libcontainer.Container, error)) (err error) {
+	at, err := attach(ctx)
+	if err != nil {
+		return err
+	}
+	defer at.release()
+	c, err := begin(at)
+	if err != nil {
 		return err
 	}
 	at.signals.Reap() // hooks have run
@@ -145,10 +159,21 @@ func (a *app) foreground(ctx context.Context, rt *libcontainer.Runtime, id strin
 		return err
 	}
 	a.code = status.Code
+	a.warnOOM(status, c.OOM)
 	if keep {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, deleteTime)
 	defer cancel()
 	return c.Delete(ctx, true)
+}
+
+// warnOOM says why a program was killed, when the kernel did it for want of memory.
+func (a *app) warnOOM(status libcontainer.ExitStatus, read func() (*libcontainer.OOM, error)) {
+	if status.Signal != int(unix.SIGKILL) {
+		return
+	}
+	if o, err := read(); err == nil && o != nil {
+		a.warn(fmt.Sprintf("the kernel has killed %d process(es) of the container for want of memory: %s", o.Kills, o.OOMCause))
+	}
 }

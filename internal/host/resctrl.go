@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"tare/internal/sys"
 )
 
 // Rdt is what linux.intelRdt asks for (config-linux.md, IntelRdt).
@@ -45,26 +47,10 @@ func ResctrlRoot() (string, error) {
 func findResctrl(mounts []byte) (string, error) {
 	for line := range bytes.Lines(mounts) {
 		if f := bytes.Fields(line); len(f) > 2 && string(f[2]) == "resctrl" {
-			return unoctal(string(f[1])), nil
+			return sys.Unescape(string(f[1])), nil
 		}
 	}
 	return "", ErrNoResctrl
-}
-
-// unoctal undoes the escapes of mount tables: \040 for a blank.
-func unoctal(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(v))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // Dir is the control group's directory.

@@ -4,9 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"tare/internal/child"
 )
 
 // The few messages of rtnetlink(7) that moving an interface takes. The library for it adds 400 KB to
@@ -35,22 +36,16 @@ func openRtnl() (*rtnl, error) {
 
 // openRtnlIn opens a socket in the network namespace ns. The thread that goes there never comes back.
 func openRtnlIn(ns int) (*rtnl, error) {
-	type result struct {
-		n   *rtnl
-		err error
-	}
-	c := make(chan result, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
-			c <- result{err: fmt.Errorf("setns CLONE_NEWNET: %w", err)}
+	var n *rtnl
+	var err error
+	child.OnOwnThread(func() {
+		if e := unix.Setns(ns, unix.CLONE_NEWNET); e != nil {
+			err = fmt.Errorf("setns CLONE_NEWNET: %w", e)
 			return
 		}
-		n, err := openRtnl()
-		c <- result{n, err}
-	}()
-	r := <-c
-	return r.n, r.err
+		n, err = openRtnl()
+	})
+	return n, err
 }
 
 func (n *rtnl) close() {

@@ -71,14 +71,18 @@ func unmapped(err error, call, what, id string) error {
 
 // chownStdio gives the standard descriptors to the user, so that it can open /dev/stdout again. Never
 // the null device (CVE-2026-88265: the host's would change hands): the descriptor itself tells what it
-// is. The group stays: it may be unmapped.
+// is, and the container's takes its place. The group stays: it may be unmapped.
 func chownStdio(uid uint32) error {
 	for fd := range 3 {
 		var st syscall.Stat_t
 		if err := sys.Fstat(fd, &st); err != nil {
 			continue // closed
 		}
-		if st.Uid == uid || rootfs.CheckNull(fd) == nil {
+		if st.Mode&syscall.S_IFMT == syscall.S_IFCHR && rootfs.CheckNull(fd) == nil {
+			ownNull(fd)
+			continue
+		}
+		if st.Uid == uid {
 			continue
 		}
 		err := sys.Fchown(fd, int(uid), -1)
@@ -89,6 +93,20 @@ func chownStdio(uid uint32) error {
 		}
 	}
 	return nil
+}
+
+// ownNull puts the container's null device in the place of the caller's: a descriptor that leads to a mount
+// of the host cannot be checkpointed. Where the container has none, or something else under the name, the
+// caller's stays.
+func ownNull(fd int) {
+	null, err := sys.OpenAt(sys.AT_FDCWD, "/dev/null", syscall.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer null.Close()
+	if rootfs.CheckNull(null.Int()) == nil && sys.SetNonblock(null.Int(), false) == nil {
+		sys.Dup3(null.Int(), fd, 0)
+	}
 }
 
 // caps sets the final capability sets. What the kernel cannot grant is a warning, as the specification

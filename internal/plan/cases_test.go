@@ -26,6 +26,13 @@ func hostCases() []goldenCase {
 		{name: "systemd-scope", facts: v2Facts, base: sample, edit: func(_ *specs.Spec, f *plan.Facts, _ *plan.Options) {
 			f.Cgroup.NeedsPID, f.Cgroup.Into = true, false
 		}},
+		{name: "delegated-cgroup", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Process.User.UID = 7
+			s.Annotations = map[string]string{"run.oci.delegate-cgroup": "own/program"}
+		}},
+		{name: "forced-cgroup-v1", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Annotations = map[string]string{"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
+		}},
 		{name: "small-limits-v1", facts: v1Facts, base: sampleV1, edit: smallLimits},
 		{name: "small-limits-v2", facts: v2Facts, base: sample, edit: smallLimits},
 		{name: "small-limits-with-hooks", facts: v1Facts, base: sampleV1, edit: func(s *specs.Spec, f *plan.Facts, o *plan.Options) {

@@ -20,6 +20,10 @@ func (b *builder) cgroupMount(i int, m *specs.Mount) error {
 		return err
 	}
 	s := b.mountStep(fmt.Sprintf("mounts[%d]", i), m, &opts)
+	if b.forcedCgroup1(m) {
+		b.systemd1Mount(s)
+		return nil
+	}
 	switch b.f.Cgroup.Mode {
 	case "v2":
 		b.cgroup2Mount(s)
@@ -63,30 +67,87 @@ func (b *builder) cgroup2Mount(s *step.Mount) {
 // delegate gives the cgroup to the process's user when the container is to manage it: it has a new cgroup
 // namespace and may write to the mount (config-linux.md, "Cgroup ownership").
 func (b *builder) delegate(s *step.Mount) {
-	p := b.s.Process
 	if !b.makes(specs.CgroupNamespace) || s.Set&unix.MS_RDONLY != 0 || b.f.Cgroup.Disabled || b.f.Cgroup.NoJoin {
 		return
 	}
-	uid := p.User.UID
-	if b.user.any() {
-		host, ok := spec.HostID(b.user.uid, uid)
-		if !ok {
-			return // unmapped: identity refuses it
-		}
-		uid = host
-	}
-	if uid != b.f.EUID {
+	if uid, ok := b.hostUser(); ok && uid != b.f.EUID {
 		b.host(&step.CgroupDelegate{UID: uid, Place: s.Place})
+	}
+}
+
+// hostUser is the process's user as the host counts; !ok if it is unmapped, which identity refuses.
+func (b *builder) hostUser() (uid uint32, ok bool) {
+	if uid = b.s.Process.User.UID; b.user.any() {
+		return spec.HostID(b.user.uid, uid)
+	}
+	return uid, true
+}
+
+// ownCgroup is the sub-cgroup that the program gets to itself, once the init has made its cgroup namespace:
+// that shows it the container's cgroup, whose controllers it may then hand on, having left it.
+func (b *builder) ownCgroup() []step.Step {
+	sub := b.s.Annotations[spec.AnnotationDelegateCgroup]
+	if sub == "" {
+		return nil
+	}
+	at := step.At(fmt.Sprintf("annotations[%q]", spec.AnnotationDelegateCgroup))
+	steps := []step.Step{&step.CgroupJoin{Phase: step.JoinAll, Sub: sub, Place: at}}
+	if uid, ok := b.hostUser(); ok && uid != b.f.EUID {
+		steps = append(steps, &step.CgroupDelegate{UID: uid, Sub: sub, Place: at})
+	}
+	return steps
+}
+
+// checkCgroupAnnotations refuses what this host's cgroups cannot do.
+func (b *builder) checkCgroupAnnotations() error {
+	cg := &b.f.Cgroup
+	if b.s.Annotations[spec.AnnotationDelegateCgroup] != "" && (cg.Mode != "v2" || cg.Disabled || cg.NoJoin) {
+		return fmt.Errorf("annotations[%q]: needs a cgroup of the container's own, on cgroup v2 alone", spec.AnnotationDelegateCgroup)
+	}
+	forced := b.s.Annotations[spec.AnnotationForceCgroupV1]
+	if forced == "" || cg.Mode != "v2" {
+		return nil // elsewhere a container sees v1's named hierarchy in any case
+	}
+	for i := range b.s.Mounts {
+		if isCgroup(&b.s.Mounts[i]) && b.forcedCgroup1(&b.s.Mounts[i]) {
+			return nil
+		}
+	}
+	return fmt.Errorf("annotations[%q]: %q: no cgroup is mounted there", spec.AnnotationForceCgroupV1, forced)
+}
+
+func (b *builder) forcedCgroup1(m *specs.Mount) bool {
+	forced := b.s.Annotations[spec.AnnotationForceCgroupV1]
+	return forced != "" && b.f.Cgroup.Mode == "v2" && path.Clean(forced) == path.Clean(m.Destination)
+}
+
+// systemd1Mount gives a container whose systemd is too old for cgroup v2 the named hierarchy that such a
+// one wants, in the place of cgroup2. The host must have that hierarchy.
+func (b *builder) systemd1Mount(s *step.Mount) {
+	b.init(b.cgroupTmpfs(s))
+	b.init(&step.Mount{Place: s.Place, Type: step.MountFS, FSType: "cgroup", Source: "cgroup",
+		Target: path.Join(s.Target, "systemd"), Set: s.Set, Data: []string{"none", "name=systemd", "xattr"}})
+	b.readonlyTmpfs(s)
+}
+
+// cgroupTmpfs is the directory that v1 hierarchies are mounted in; it stays writable until they are.
+func (b *builder) cgroupTmpfs(s *step.Mount) step.Step {
+	top := &step.Mount{Place: s.Place, Type: step.MountFS, FSType: "tmpfs", Source: "tmpfs", Target: s.Target,
+		Set: s.Set &^ unix.MS_RDONLY, Data: []string{"mode=755"}}
+	b.label(top)
+	return top
+}
+
+func (b *builder) readonlyTmpfs(s *step.Mount) {
+	if s.Set&unix.MS_RDONLY != 0 {
+		b.init(&step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set})
 	}
 }
 
 // cgroup1Mounts puts a small tmpfs on the destination, in it the hierarchies under their usual names,
 // and links for controllers that share one.
 func (b *builder) cgroup1Mounts(s *step.Mount) {
-	top := &step.Mount{Place: s.Place, Type: step.MountFS, FSType: "tmpfs", Source: "tmpfs", Target: s.Target,
-		Set: s.Set &^ unix.MS_RDONLY, Data: []string{"mode=755"}}
-	b.label(top)
-	b.init(top)
+	b.init(b.cgroupTmpfs(s))
 	ns := b.makes(specs.CgroupNamespace)
 	var links []step.Step
 	for _, h := range b.f.Cgroup.Hierarchies {
@@ -100,9 +161,7 @@ func (b *builder) cgroup1Mounts(s *step.Mount) {
 		}
 	}
 	b.init(links...)
-	if s.Set&unix.MS_RDONLY != 0 {
-		b.init(&step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set})
-	}
+	b.readonlyTmpfs(s)
 }
 
 // hierarchyMount shows the container's own cgroup of one hierarchy: a new mount does so inside a

@@ -48,8 +48,10 @@ func BuildExec(s *specs.Spec, p *specs.Process, f *ExecFacts, o *Options) (*Plan
 		rows, cols := b.consoleSize(p)
 		b.init(&step.Console{Place: step.At("process.terminal"), Rows: rows, Cols: cols, UID: p.User.UID})
 	}
-	if err := b.affinity(p); err != nil {
-		return nil, err
+	if a := p.ExecCPUAffinity; a != nil {
+		if err := b.affinity("initial", a.Initial); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.process(p, false); err != nil {
 		return nil, err
@@ -75,24 +77,17 @@ func (b *builder) spawnExec(f *ExecFacts) {
 	s.IntoCgroup = b.f.Cgroup.Into && b.o.CgroupSub == "" && !smallLimits(b.linux.Resources)
 }
 
-// affinity plans process.execCPUAffinity: the first mask before the cgroup is joined, the final one
-// after, right before the program.
-func (b *builder) affinity(p *specs.Process) error {
-	if p.ExecCPUAffinity == nil {
+// affinity plans a mask of process.execCPUAffinity: "initial" before the cgroup is joined, "final" after
+// that, since before Linux 6.2 joining a cpuset gives a process all processors of that.
+func (b *builder) affinity(name, mask string) error {
+	if mask == "" {
 		return nil
 	}
-	for _, m := range [...]struct{ name, list string }{
-		{"initial", p.ExecCPUAffinity.Initial}, {"final", p.ExecCPUAffinity.Final},
-	} {
-		if m.list == "" {
-			continue
-		}
-		at := "process.execCPUAffinity." + m.name
-		list, err := spec.ParseList(m.list)
-		if err != nil {
-			return fmt.Errorf("%s: %w", at, err)
-		}
-		b.init(&step.Affinity{Mask: maskBytes(list), Place: step.At(at)})
+	at := "process.execCPUAffinity." + name
+	list, err := spec.ParseList(mask)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
 	}
+	b.init(&step.Affinity{Mask: maskBytes(list), Place: step.At(at)})
 	return nil
 }

@@ -96,8 +96,13 @@ func TestGoldenPlans(t *testing.T) {
 
 func checkGolden(t *testing.T, name string, p *plan.Plan) {
 	t.Helper()
+	checkText(t, name, p.Text())
+}
+
+// checkText compares with a golden file.
+func checkText(t *testing.T, name, got string) {
+	t.Helper()
 	file := filepath.Join("testdata", name+".golden")
-	got := p.Text()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

@@ -308,6 +308,6 @@ func (b *builder) notifyMount() {
 	if b.o.NotifyDir == "" {
 		return
 	}
-	b.init(&step.Mount{Type: step.MountBind, Source: b.o.NotifyDir, Target: "/run/notify",
+	b.init(&step.Mount{Type: step.MountBind, Source: b.o.NotifyDir, Target: notifyTarget,
 		Set: unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC})
 }

@@ -48,6 +48,11 @@ func (b *builder) process(p *specs.Process, create bool) error {
 	env := environment(p.Env, b.listenEnv()...)
 	b.init(&step.FindExec{Name: p.Args[0], Path: lookup(env, "PATH"), Place: step.At("process.args[0]")})
 	b.lastBarrier(p, create)
+	if a := p.ExecCPUAffinity; a != nil && !create {
+		if err := b.affinity("final", a.Final); err != nil {
+			return err
+		}
+	}
 	if create {
 		b.init(&step.WaitStart{Listener: b.fd(FDSource{Kind: FDListener})})
 		if h := b.s.Hooks; h != nil {
@@ -198,6 +203,9 @@ func (b *builder) lastBarrier(p *specs.Process, create bool) {
 	if !b.joined {
 		steps = append(steps, &step.CgroupJoin{Phase: step.JoinLate, Sub: b.o.CgroupSub})
 		b.joined = true
+	}
+	if create {
+		steps = append(steps, b.ownCgroup()...)
 	}
 	if adj := b.oomScore(p, create); adj != nil {
 		steps = append(steps, &step.OOMScore{Value: int64(*adj), Place: step.At("process.oomScoreAdj")})

@@ -40,3 +40,8 @@ func (r *Root) parent(unsafePath string) (*sys.FD, string, error) {
 	dir, err := MkdirAll(r.fd.Int(), unsafePath[:start])
 	return dir, base, err
 }
+
+// MkfileAll is MkdirAll for an empty file (mode 0644) in a directory; one that exists is left as it is.
+func MkfileAll(root int, unsafePath string) (*sys.FD, error) {
+	return reach(root, unsafePath, lookup{}, true)
+}

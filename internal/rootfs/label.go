@@ -36,22 +36,26 @@ func (r *Root) Label(lsm, attr, value string) error {
 	}
 	// The caller's thread is the process's main one and number 1 in the new pid namespace of a container,
 	// but not with a joined or shared one.
-	file := "thread-self/attr/" + attr
+	file, note := "thread-self/attr/"+attr, ""
 	if lsm == "apparmor" {
+		note = ` (profile "` + value + `" must be loaded)` // else the kernel says ENOENT, as for an absent file
 		value = attr + " " + value
 		err = p.Write("thread-self/attr/apparmor/"+attr, value)
 		if sys.ErrnoOf(err) != syscall.ENOENT {
-			return labelError("/proc/thread-self/attr/apparmor/"+attr, err)
+			return labelError("/proc/thread-self/attr/apparmor/"+attr, err, note)
 		}
 	}
-	return labelError("/proc/"+file, p.Write(file, value))
+	return labelError("/proc/"+file, p.Write(file, value), note)
 }
 
 // labelError quotes the file in backquotes, by which engines know an error of a security label.
-func labelError(file string, err error) error {
+func labelError(file string, err error, note string) error {
 	if err == nil {
 		return nil
 	}
 	errno := sys.ErrnoOf(err)
-	return &sys.Error{Errno: errno, Note: "write to `" + file + "`: " + errno.Error()}
+	if errno != syscall.ENOENT {
+		note = ""
+	}
+	return &sys.Error{Errno: errno, Note: "write to `" + file + "`: " + errno.Error() + note}
 }

@@ -23,13 +23,14 @@ const (
 type CgroupJoin struct {
 	Place
 	Phase JoinPhase
-	Sub   string // sub-cgroup for exec --cgroup
+	Sub   string // sub-cgroup: of exec --cgroup, or made for the program (run.oci.delegate-cgroup)
 }
 
 // CgroupDelegate gives the cgroup to the container's root.
 type CgroupDelegate struct {
 	Place
 	UID uint32 // host uid
+	Sub string // of the container's cgroup, "" for that itself
 }
 
 // How a user namespace of the init gets its id maps.

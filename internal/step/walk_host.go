@@ -25,6 +25,7 @@ func (*CgroupDelegate) Kind() Kind { return KindCgroupDelegate }
 
 func (c *CgroupDelegate) walk(w walker) {
 	w.u32("uid", &c.UID)
+	w.str("sub", &c.Sub)
 }
 
 // Kind implements Step.

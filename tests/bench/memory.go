@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,64 +56,6 @@ func (l *lab) measureMemory() ([]series, error) {
 		return nil
 	})
 	return b.series(), err
-}
-
-var errNothingWorks = errors.New("no memory limit in reach works")
-
-// measureLimits searches, for every runtime, the smallest linux.resources.memory.limit at which
-// `run` works l.limits times of l.limits.
-func (l *lab) measureLimits() ([]series, error) {
-	b := book{mode: "limit"}
-	for i := range l.runtimes {
-		r := &l.runtimes[i]
-		const page, most = 4, 65536 // KiB
-		lo, hi := 1, most/page
-		for lo < hi {
-			n := (lo + hi) / 2
-			ok, err := l.worksWith(r, n*page)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name, err)
-			}
-			if ok {
-				hi = n
-			} else {
-				lo = n + 1
-			}
-		}
-		for ; ; lo++ {
-			ok, err := l.worksWith(r, lo*page)
-			if err != nil || lo > most/page {
-				return nil, fmt.Errorf("%s: %w", r.name, errors.Join(err, errNothingWorks))
-			}
-			if ok {
-				break
-			}
-		}
-		b.of("run", r.name).kib = []int{lo * page}
-	}
-	return b.series(), nil
-}
-
-func (l *lab) worksWith(r *runtimeUnderTest, kib int) (bool, error) {
-	dir := filepath.Join(l.work, r.name, "limit")
-	if err := l.bundle(r, dir, "true", int64(kib)*1024); err != nil {
-		return false, err
-	}
-	for range l.limits {
-		_, err := l.command(nil, r.path, "--root", r.stateRoot, "run", "--bundle", dir, r.id)
-		if _, e := orphans(0); e != nil {
-			return false, e
-		}
-		var f *failure
-		if errors.As(err, &f) {
-			l.forget(r)
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // peakOf is a living process's peak RSS in KiB.

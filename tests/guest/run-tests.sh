@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# run-tests.sh - runs the tests that need a kernel inside guest.sh's guest, as root,
-# with bin/tare from this checkout. Test binaries are built here, run there; their
-# streams go to out/test/guest-KERNEL-CGROUP.json and into one report at the end.
+# run-tests.sh - runs the tests that need a kernel inside guest.sh's guests, as root and
+# as an unprivileged user, with bin/tare from this checkout. Test binaries are built here,
+# run there; their streams go to out/test/guest-KERNEL-CGROUP[-user].json and into one
+# report at the end.
 #
 #   run-tests.sh can                       is a guest possible here? (installs QEMU; says why not)
-#   run-tests.sh core                      a short run: trixie's kernel, cgroup v2
+#   run-tests.sh core                      what core.list says: trixie's kernel, cgroup v2
 #   run-tests.sh all                       everything: trixie v2, sid v2, bookworm v1 and hybrid
 #   run-tests.sh one KERNEL CGROUP [PATTERN [PACKAGE...]]
+#   run-tests.sh user KERNEL CGROUP [PATTERN]   the integration tests as an unprivileged user
 #
-# The guest is emulated: count on ten times the host's run time.
+# The guest is emulated: count on ten times the host's run time. GUEST_TIMEOUT is the
+# longest that one package may take (7200 s; core: 420 s as root, 240 s as the user).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,11 +26,6 @@ report=$PWD/out/tools/report
 kernel_packages=(./integration/... ./cgroups/... ./seccomp/... ./nsenter/... ./libcontainer/...
 	./internal/facts/... ./internal/host/... ./internal/hooks/... ./internal/initstage/...
 	./internal/launch/... ./internal/rootfs/... ./internal/sys/... ./internal/tty/...)
-# What core runs of them: where a machine with cgroup v2 and systemd differs most.
-core_packages=(./cgroups/... ./integration/...)
-core_pattern='^Test(Limit|Unified|MemoryLimit|PidsLimit|ProcessIsIn|DeleteRemoves|CgroupsPath|CgroupMount|CgroupN|ExecJoinsTheCgroup|ExecAfterInit|Pause|Events|Update|DeviceAccess)'
-
-integration_pattern=
 
 say() { printf '%s\n' "$@"; }
 
@@ -51,33 +49,35 @@ build() {
 	done < <(with_tests "$@")
 }
 
-# run_in LIST NAME ARGS...: each binary of LIST in the guest, in its own folder.
+# run_in WHO LIST NAME ARGS...: each binary of LIST in the guest, in its own folder. WHO is guest.sh's
+# run or as-user. TMPDIR is on ext4: the guest's /tmp is a small tmpfs, and nosuid.
 run_in() {
-	local list=$1 name=$2 path dir bin only
-	shift 2
+	local who=$1 list=$2 name=$3 path dir bin
+	shift 3
 	while read -r path dir bin; do
-		only=()
-		[[ $path != */integration || -z $integration_pattern ]] || only=(-test.run "$integration_pattern")
-		"$GO" tool test2json -t -p "$path" "$guest" run -C "/tare$dir" \
+		"$GO" tool test2json -t -p "$path" "$guest" "$who" -C "/tare$dir" -e TMPDIR=/var/tmp \
 			-e TARE_BIN=/tare/bin/tare -e TARE_CRASHES="${TARE_CRASHES:-5}" -e TESTPROG=/tare/out/guest/testprog \
-			"$bin" -test.v=test2json -test.timeout "$((GUEST_TIMEOUT - 10))s" "${only[@]}" "$@" </dev/null || true
+			"$bin" -test.v=test2json -test.timeout "$((GUEST_TIMEOUT - 10))s" "$@" </dev/null || true
 	done <<<"$list" | "$report" -live -save "$out/guest-$name.json" || true
 }
 
-# in_guest KERNEL CGROUP LIST ARGS...
-in_guest() {
-	local kernel=$1 cgroup=$2 list=$3 began=$SECONDS
-	shift 3
-	say "" "== guest: $kernel, cgroup $cgroup"
-	GUEST_SHARE=$PWD "$guest" boot --kernel "$kernel" --cgroup "$cgroup" || {
-		# A guest that does not boot must not look like one without tests.
+# boot KERNEL CGROUP: false, with a failure on record, if it does not come up. A guest that does not
+# boot must not look like one without tests.
+boot() {
+	say "" "== guest: $1, cgroup $2"
+	began=$SECONDS
+	if ! GUEST_SHARE=$PWD "$guest" boot --kernel "$1" --cgroup "$2"; then
 		printf '{"Action":"output","Package":"guest@%s","Output":"did not boot\\n"}\n{"Action":"fail","Package":"guest@%s"}\n' \
-			"$kernel-$cgroup" "$kernel-$cgroup" >"$out/guest-$kernel-$cgroup.json"
-		return 0
-	}
-	run_in "$list" "$kernel-$cgroup" "$@"
+			"$1-$2" "$1-$2" >"$out/guest-$1-$2.json"
+		return 1
+	fi
+	# No udev coldplug in there: the I/O scheduler that has weights is loaded by hand.
+	"$guest" run modprobe bfq </dev/null || say "no bfq: its weights are not tested"
+}
+
+halt() {
 	"$guest" halt
-	say "-- guest: $kernel, cgroup $cgroup: $((SECONDS - began)) s"
+	say "-- guest: $1, cgroup $2: $((SECONDS - began)) s"
 }
 
 prepare() {
@@ -90,45 +90,79 @@ prepare() {
 	trap '"$guest" halt >/dev/null 2>&1' EXIT
 }
 
+# binaries PATTERN...: builds into list.
+binaries() {
+	list=$(build "$@")
+	[[ -n $list ]] || { say "no such package has tests"; exit 1; }
+}
+
+# Of list, the integration tests.
+integration() { grep '/integration ' <<<"$list"; }
+
 finish() {
 	say "" "== report: guest"
 	"$report" "$out"/guest-*.json </dev/null
 }
 
+# core_pattern WHO: of core.list, as a pattern. A line that names no case is an error: it would
+# promise what is not run.
+core_pattern() {
+	local who name names=()
+	while read -r who name _; do
+		[[ $who == "$1" ]] || continue
+		grep -qE "^func $name" integration/*_test.go || { say "core.list: no case is called $name..." >&2; return 1; }
+		names+=("$name")
+	done <tests/guest/core.list
+	(IFS='|' && printf '^(%s)' "${names[*]}")
+}
+
 # A guest of our own, so that one that somebody works in is left alone.
 export GUEST_DIR=${GUEST_DIR:-/var/lib/tare-guest}
-export GUEST_TIMEOUT=${GUEST_TIMEOUT:-1800}
+export GUEST_LIFE=${GUEST_LIFE:-21600}
+given=${GUEST_TIMEOUT:-}
+export GUEST_TIMEOUT=${given:-7200}
 
 case ${1:-} in
 can) exec "$guest" tools ;;
 core)
-	export GUEST_TIMEOUT=${GUEST_CORE_TIMEOUT:-780}
+	as_root=$(core_pattern root) as_user=$(core_pattern user)
 	prepare
-	list=$(build "${core_packages[@]}")
-	[[ -n $list ]] || { say "no package has tests for the guest"; exit 1; }
-	integration_pattern=$core_pattern
-	in_guest trixie v2 "$list"
+	binaries ./integration
+	if boot trixie v2; then
+		GUEST_TIMEOUT=${given:-420} run_in run "$list" trixie-v2 -test.run "$as_root"
+		GUEST_TIMEOUT=${given:-240} run_in as-user "$list" trixie-v2-user -test.run "$as_user"
+		halt trixie v2
+	fi
 	finish
 	;;
 all)
 	prepare
-	list=$(build "${kernel_packages[@]}")
-	[[ -n $list ]] || { say "no package has tests for the guest"; exit 1; }
-	for pair in 'trixie v2' 'sid v2' 'bookworm v1' 'bookworm hybrid'; do
+	binaries "${kernel_packages[@]}"
+	for pair in 'trixie v2' 'sid v2' 'bookworm hybrid' 'bookworm v1'; do
 		read -r kernel cgroup <<<"$pair"
-		in_guest "$kernel" "$cgroup" "$list"
+		boot "$kernel" "$cgroup" || continue
+		run_in run "$list" "$kernel-$cgroup"
+		[[ $kernel == sid ]] || run_in as-user "$(integration)" "$kernel-$cgroup-user"
+		halt "$kernel" "$cgroup"
 	done
 	finish
 	;;
-one)
-	[[ $# -ge 3 ]] || { say "one KERNEL CGROUP [PATTERN [PACKAGE...]]"; exit 2; }
-	kernel=$2 cgroup=$3 pattern=${4:-.}
+one | user)
+	[[ $# -ge 3 ]] || { say "$1 KERNEL CGROUP [PATTERN [PACKAGE...]]"; exit 2; }
+	who=$1 kernel=$2 cgroup=$3 pattern=${4:-.}
 	shift $(($# < 4 ? 3 : 4))
+	[[ $who != user ]] || set -- ./integration
 	[[ $# -gt 0 ]] || set -- "${kernel_packages[@]}"
 	prepare
-	list=$(build "$@")
-	[[ -n $list ]] || { say "no such package has tests"; exit 1; }
-	in_guest "$kernel" "$cgroup" "$list" -test.run "$pattern"
+	binaries "$@"
+	if boot "$kernel" "$cgroup"; then
+		if [[ $who == user ]]; then
+			run_in as-user "$list" "$kernel-$cgroup-user" -test.run "$pattern"
+		else
+			run_in run "$list" "$kernel-$cgroup" -test.run "$pattern"
+		fi
+		halt "$kernel" "$cgroup"
+	fi
 	finish
 	;;
 *)

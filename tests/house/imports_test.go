@@ -75,10 +75,12 @@ func law(path string) (may []string, known bool) {
 		return []string{"internal/proc", "internal/sys"}, true
 	case "internal/hooks", "internal/host":
 		return []string{"internal/child", "internal/step", "internal/sys"}, true
+	case "internal/criu":
+		return []string{"internal/child", "internal/plan", "internal/rootfs", "internal/sys"}, true
 	case "internal/launch":
 		return []string{"internal/step", "internal/sys"}, true
 	case "libcontainer":
-		return []string{"internal/spec", "internal/plan", "internal/facts", "internal/step", "internal/calls", "internal/launch", "internal/host",
+		return []string{"internal/spec", "internal/plan", "internal/facts", "internal/step", "internal/calls", "internal/launch", "internal/host", "internal/criu",
 			"internal/hooks", "internal/state", "internal/proc", "cgroups/...", "seccomp"}, true
 	case "internal/cli":
 		return []string{"libcontainer", "internal/tty", "internal/spec", "internal/logging", "cgroups/...", "seccomp"}, true

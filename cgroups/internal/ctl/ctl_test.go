@@ -37,7 +37,7 @@ func FuzzParsePids(f *testing.F) {
 	})
 }
 
-func FuzzEachPair(f *testing.F) {
+func FuzzParsePairs(f *testing.F) {
 	f.Add([]byte("populated 1\nfrozen 0\n"))
 	f.Add([]byte("low max\n\n x\nlone\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -105,6 +105,21 @@ func TestRestoring(t *testing.T) {
 			t.Errorf("%s %q over %q: %q, want %q", c.name, c.value, c.old, got, c.want)
 		}
 	}
+}
+
+// FuzzParseOld: whatever a control file held, what is to bring it back is one
+// write of one of its lines, of all, or of a word for nothing.
+func FuzzParseOld(f *testing.F) {
+	f.Add("io.max", "8:0 rbps=5", "8:16 rbps=1 wbps=max")
+	f.Add("io.weight", "300", "default 100\n8:0 50")
+	f.Add("cpuset.cpus", "0", "")
+	f.Fuzz(func(t *testing.T, name, value, old string) {
+		got := restoring(name, value, old)
+		key, _, _ := strings.Cut(value, " ")
+		if got != old && got != emptyList && !slices.Contains(strings.Split(old, "\n"), got) && !strings.HasPrefix(got, key+" ") {
+			t.Fatalf("%q %q over %q: %q", name, value, old, got)
+		}
+	})
 }
 
 func TestParseRdma(t *testing.T) {

@@ -33,6 +33,33 @@ func ParseUint(s string) (uint64, error) {
 	return 0, fmt.Errorf("%w: number %q", ErrFormat, s)
 }
 
+// parseBytes is ParseUint without an error to make up, and in the usual case
+// without a string.
+func parseBytes(b []byte) (v uint64, ok bool) {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 || len(b) > 19 {
+		return parseSlow(b)
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return parseSlow(b)
+		}
+		v = v*10 + uint64(c-'0')
+	}
+	return v, true
+}
+
+func parseSlow(b []byte) (uint64, bool) {
+	if string(b) == "max" {
+		return math.MaxUint64, true
+	}
+	if len(b) == 0 || b[0] != '-' && b[0] != '+' && (b[0] < '0' || b[0] > '9') {
+		return 0, false
+	}
+	v, err := ParseUint(string(b))
+	return v, err == nil
+}
+
 // Uint reads a control file that holds one number. See ParseUint.
 func Uint(dir, name string) (uint64, error) {
 	var a [64]byte
@@ -57,7 +84,7 @@ func EachPair(b []byte, fn func(key []byte, value uint64)) {
 		if !ok || len(key) == 0 {
 			continue
 		}
-		if v, err := ParseUint(string(val)); err == nil {
+		if v, ok := parseBytes(val); ok {
 			fn(key, v)
 		}
 	}
@@ -71,6 +98,17 @@ func Pair(b []byte, key string) (value uint64, ok bool) {
 		}
 	})
 	return value, ok
+}
+
+// NextUint parses the number at the start of b and returns what follows it and
+// the blanks after it.
+func NextUint(b []byte) (v uint64, rest []byte, ok bool) {
+	i := 0
+	for i < len(b) && b[i] != ' ' && b[i] != '\n' {
+		i++
+	}
+	v, ok = parseBytes(b[:i])
+	return v, bytes.TrimLeft(b[i:], " \n"), ok
 }
 
 // EachLine calls fn with every non-empty line of b, without its newline.

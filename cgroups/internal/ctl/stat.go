@@ -1,7 +1,7 @@
 package ctl
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -46,30 +46,35 @@ func ParseDevice(f []string) (major, minor uint64, ok bool) {
 	return major, minor, found && err1 == nil && err2 == nil
 }
 
-// EachHugetlb calls fn for every huge page size that dir has accounts of;
-// suffix is how the version calls the usage (".current", ".usage_in_bytes").
-func EachHugetlb(dir, suffix string, fn func(size string, used uint64)) error {
-	names, err := hugeFiles(dir, suffix)
-	if err != nil {
-		return err
+// EachHugetlb calls fn for every huge page size that the reader's directory
+// has accounts of; suffix is how the version calls the usage (".current",
+// ".usage_in_bytes").
+func EachHugetlb(r *Reader, suffix string, fn func(size string, used uint64)) {
+	if r.Err != nil || r.fd < 0 {
+		return
 	}
-	for _, size := range names {
-		v, err := Uint(dir, "hugetlb."+size+suffix)
-		if err != nil {
-			return err
-		}
-		fn(size, v)
+	var names []string
+	if names, r.Err = hugeFiles(r.dir, suffix); r.Err != nil {
+		return
 	}
-	return nil
+	for _, name := range names {
+		v, _ := r.Uint(name)
+		fn(name[len(hugePrefix):len(name)-len(suffix)], v)
+	}
 }
 
+const hugePrefix = "hugetlb."
+
 func hugeFiles(dir, suffix string) ([]string, error) {
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", dir, err)
+	fd, errno := openAt(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errno != 0 {
+		if Gone(errno) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("open %q: %w", dir, errno)
 	}
 	defer unix.Close(fd)
-	var sizes []string
+	var files []string
 	var buf [4096]byte
 	for {
 		n, err := unix.Getdents(fd, buf[:])
@@ -77,25 +82,25 @@ func hugeFiles(dir, suffix string) ([]string, error) {
 			continue
 		}
 		if err != nil || n <= 0 {
-			return sizes, err
+			return files, err
 		}
-		eachName(buf[:n], func(name string) {
-			size, ok := strings.CutPrefix(name, "hugetlb.")
-			if size, ok2 := strings.CutSuffix(size, suffix); ok && ok2 && !strings.Contains(size, ".") {
-				sizes = append(sizes, size)
+		eachName(buf[:n], func(name []byte) {
+			size, ok := bytes.CutPrefix(name, []byte(hugePrefix))
+			if size, ok2 := bytes.CutSuffix(size, []byte(suffix)); ok && ok2 && bytes.IndexByte(size, '.') < 0 {
+				files = append(files, string(name))
 			}
 		})
 	}
 }
 
 // eachName calls fn for every name in a getdents64 buffer.
-func eachName(b []byte, fn func(string)) {
+func eachName(b []byte, fn func([]byte)) {
 	for len(b) > 19 {
 		reclen := int(b[16]) | int(b[17])<<8
 		if reclen < 20 || reclen > len(b) {
 			return
 		}
-		name, _, _ := strings.Cut(string(b[19:reclen]), "\x00")
+		name, _, _ := bytes.Cut(b[19:reclen], []byte{0})
 		fn(name)
 		b = b[reclen:]
 	}
@@ -103,30 +108,18 @@ func eachName(b []byte, fn func(string)) {
 
 // StatRdma reads rdma.current and rdma.max, if there, and calls fn for each
 // device.
-func StatRdma(dir string, fn func(dev string, handles, objects, maxHandles, maxObjects uint64)) error {
-	now, err := Read(dir, "rdma.current", nil)
-	if errors.Is(err, unix.ENOENT) {
-		return nil
+func StatRdma(r *Reader, fn func(dev string, handles, objects, maxHandles, maxObjects uint64)) {
+	now := string(r.Read("rdma.current"))
+	if now == "" {
+		return
 	}
-	if err != nil {
-		return err
-	}
-	limits, err := Read(dir, "rdma.max", nil)
-	if err != nil {
-		return err
-	}
-	type pair struct{ handles, objects uint64 }
-	limit := make(map[string]pair)
-	EachLine(limits, func(line []byte) {
-		dev, h, o := parseRdma(string(line))
-		limit[dev] = pair{h, o}
-	})
-	EachLine(now, func(line []byte) {
-		if dev, h, o := parseRdma(string(line)); dev != "" {
-			fn(dev, h, o, limit[dev].handles, limit[dev].objects)
+	limits := string(r.Read("rdma.max"))
+	for line := range strings.SplitSeq(now, "\n") {
+		if dev, h, o := parseRdma(line); dev != "" {
+			_, maxH, maxO := parseRdma(lineOf(limits, dev))
+			fn(dev, h, o, maxH, maxO)
 		}
-	})
-	return nil
+	}
 }
 
 func parseRdma(line string) (dev string, handles, objects uint64) {

@@ -83,6 +83,8 @@ func values(name, value string) (kind, []string) {
 		return choice, spec.KnownCapabilities()
 	case "manage-cgroups-mode":
 		return choice, []string{"soft", "full", "strict", "ignore"}
+	case "network-lock":
+		return choice, []string{"iptables", "nftables", "skip"}
 	case "cpu-idle":
 		return choice, []string{"0", "1"}
 	}
