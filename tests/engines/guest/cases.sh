@@ -35,7 +35,7 @@ run_case() {
 	shift
 	[[ -z $only || $1 = "$only" ]] || return 0
 	# In a process of its own: under an `if`, bash does not heed `set -e`.
-	if out=$(timeout -k 5 200 "$BASH" "$0" one "$@" 2>&1 </dev/null); then
+	if out=$(timeout -k 5 450 "$BASH" "$0" one "$@" 2>&1 </dev/null); then
 		printf 'pass %s\n' "$title"
 	else
 		printf 'fail %s\n%s\n' "$title" "$out" | tail -n 25
