@@ -49,9 +49,17 @@ build() {
 	done < <(with_tests "$@")
 }
 
-# run_in WHO LIST NAME ARGS...: each binary of LIST in the guest, in its own folder. WHO is guest.sh's
-# run or as-user. TMPDIR is on ext4: the guest's /tmp is a small tmpfs, and nosuid.
+# run_in WHO LIST NAME ARGS...: each binary of LIST in the guest; what fails there, if it is little, a second time.
 run_in() {
+	local who=$1 list=$2 name=$3 pattern
+	once "$@"
+	pattern=$("$report" -again "$out/guest-$name.json")
+	[[ -z $pattern ]] || once "$who" "$list" "$name-again" -test.run "$pattern"
+}
+
+# once WHO LIST NAME ARGS...: each binary of LIST in the guest, in its own folder. WHO is guest.sh's
+# run or as-user. TMPDIR is on ext4: the guest's /tmp is a small tmpfs, and nosuid.
+once() {
 	local who=$1 list=$2 name=$3 path dir bin
 	shift 3
 	while read -r path dir bin; do
