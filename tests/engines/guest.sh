@@ -11,6 +11,7 @@ if ! why=$(tests/guest/run-tests.sh can 2>&1); then
 	echo "engines in the guest: skipped: $why"
 	exit 0
 fi
+export GUEST_TIMEOUT=${GUEST_TIMEOUT:-1800} # it is emulated
 "$guest" make
 "$guest" boot
 trap '"$guest" halt' EXIT

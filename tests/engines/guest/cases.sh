@@ -48,7 +48,7 @@ runtime_is_tare() { eq "$(podman info -f '{{.Host.OCIRuntime.Name}} {{.Host.Cgro
 # systemd as process 1: boots, sees its own cgroup tree, and shuts down when it is stopped.
 systemd_pid1() {
 	podman run -d --name s1 --systemd=always --rootfs "$@" /usr/lib/systemd/systemd --show-status=false >/dev/null
-	soon 90 sh -c 'podman exec s1 systemctl is-active multi-user.target basic.target | grep -q ^active'
+	soon 240 sh -c 'podman exec s1 systemctl is-active multi-user.target basic.target | grep -q ^active'
 	eq "$(podman exec s1 cat /proc/1/comm)" systemd
 	has "$(podman exec s1 cat /proc/1/cgroup)" init.scope
 	has "$(podman exec s1 systemctl show -p ControlGroup dbus.service systemd-journald.service)" /system.slice/systemd-journald.service
