@@ -53,6 +53,10 @@ func replays() []replayCase {
 		{"podman-life", "podman: exec, pause, update, kill, stop", hold, playPodmanLife},
 		{"buildah", "buildah: a step of a build, with stray pipes", sh("ls /proc/self/fd"), playBuildah},
 		{"list", "people: list and state of every status", hold, playList},
+		{"podman-probes", "podman and CRI-O: can it checkpoint, can it restore into a pod", nil, playPodmanProbes},
+		{"shim-checkpoint", "containerd's shim: checkpoint, with and without leaving it running", sh("echo ready; while :; do sleep 1; done"), playShimCheckpoint},
+		{"podman-checkpoint", "podman and conmon: checkpoint and restore", sh("echo ready; while :; do sleep 1; done"), playPodmanCheckpoint},
+		{"cri-o", "CRI-O: through conmon and by itself", hold, playCRIO},
 		{"absent", "any engine: a container that is not there", nil, playAbsent},
 	}
 }
@@ -348,7 +352,10 @@ func playBuildKit(r *replay) {
 // conmon makes a call as conmon does: from /, with its pipes in the environment.
 func conmon(c *exec.Cmd) {
 	c.Dir = "/"
-	c.Env = append(os.Environ(), "_OCI_SYNCPIPE=3", "_OCI_STARTPIPE=4", "_OCI_ATTACHPIPE=5")
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	c.Env = append(c.Env, "_OCI_SYNCPIPE=3", "_OCI_STARTPIPE=4", "_OCI_ATTACHPIPE=5")
 }
 
 func playPodmanRun(r *replay) {
@@ -450,4 +457,98 @@ func playAbsent(r *replay) {
 		"resume ID", "ps --format json ID", "exec --process F --detach ID", "update --resources=- ID"} {
 		r.call("G " + call)
 	}
+}
+
+func playCRIO(r *replay) {
+	needController(r.t, "pids")
+	r.prepare = conmon
+	r.call("--root=R --log-format=json --log V/oci-log create --bundle B --pid-file V/pidfile ID")
+	r.pidFile("V/pidfile")
+	r.call("--root=R start ID")
+	r.output("ready\n")
+	r.call("--root=R state ID")
+	r.process(false, "/bin/sh", "-c", "exit 6")
+	r.call("--root=R exec --process F ID")
+	r.stdin = `{"pids":{"limit":66}}`
+	r.call("--root=R update --resources - ID")
+	r.see("pids.max", r.cgroupFile("pids", "pids.max", "pids.max"))
+	r.call("--root=R kill ID USR1")
+	r.output("got SIGUSR1\n")
+	r.call("--root=R kill ID SIGUSR2")
+	r.output("got SIGUSR2\n")
+	r.call("--root=R kill -a ID 9")
+	r.ended("V/pidfile")
+	r.call("--root=R state ID")
+	r.call("--root=R delete --force ID")
+}
+
+// probe makes a call of which an engine wants to know only whether it succeeds, and whether it says text.
+func (r *replay) probe(call, text string) {
+	r.t.Helper()
+	res := r.do(command(r.bundle, r.line(call)...))
+	r.answers = append(r.answers, replayAnswer{Call: call, Status: min(res.code, 1),
+		Seen: map[string]string{text: strconv.FormatBool(strings.Contains(res.out+res.err, text))}})
+}
+
+func playPodmanProbes(r *replay) {
+	r.probe("checkpoint --help", "")
+	r.probe("restore --lsm-mount-context", "flag needs an argument")
+}
+
+// files says which of the names are in a folder.
+func (r *replay) files(dir string, names ...string) {
+	r.t.Helper()
+	for _, n := range names {
+		r.see(n, strconv.FormatBool(exists(filepath.Join(r.line(dir)[0], n))))
+	}
+}
+
+// criu gives the runtime one that works here; the recording runtime has its own.
+func (r *replay) criu() {
+	r.t.Helper()
+	r.quiet = true
+	if *record == "" {
+		needCRIU(r.t)
+		r.withCRIU()
+		r.write()
+	}
+}
+
+// worked keeps a failure of CRIU's, which has its moods, from becoming what is compared with.
+func (r *replay) worked(a *replayAnswer) {
+	r.t.Helper()
+	if *record != "" && a.Status != 0 {
+		r.t.Fatalf("%s: status %d: record it again", a.Call, a.Status)
+	}
+}
+
+func playShimCheckpoint(r *replay) {
+	r.criu()
+	mkdirs(r.t, r.words["U"]+"/work")
+	r.call("G create --bundle B --pid-file B/init.pid ID")
+	r.call("G start ID")
+	r.call("G pause ID")
+	r.worked(r.call("G checkpoint --image-path U/one --work-path U/work --leave-running ID"))
+	r.files("U/one", "inventory.img", "descriptors.json")
+	r.call("G resume ID")
+	r.call("G state ID")
+	r.worked(r.call("G checkpoint --image-path U/two --work-path U/work ID"))
+	r.files("U/two", "inventory.img", "descriptors.json")
+	r.call("G delete --force ID")
+}
+
+func playPodmanCheckpoint(r *replay) {
+	r.criu()
+	r.usualRoot()
+	r.prepare = conmon
+	r.call("--log-format=json --log V/oci-log create --bundle B --pid-file V/pidfile ID")
+	r.call("start ID")
+	r.worked(r.call("checkpoint --image-path U/checkpoint --work-path U ID"))
+	r.files("U/checkpoint", "inventory.img", "descriptors.json")
+	r.call("delete --force ID")
+	r.prepare = conmon
+	r.call("--log-format=json --log V/oci-log restore --bundle B --pid-file V/pidfile --detach --image-path U/checkpoint --work-path U ID")
+	r.pidFile("V/pidfile")
+	r.call("state ID")
+	r.call("delete --force ID")
 }

@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -211,7 +210,7 @@ func (r *restoration) reserve(ctx context.Context) error {
 			r.rt.warn("remove the state of container %q: %v", r.id, err)
 		}
 	})
-	cg, err := json.Marshal(r.cgroup)
+	cg, err := encodeCgroup(&r.cgroup)
 	if err != nil {
 		return err
 	}
