@@ -357,10 +357,7 @@ func TestStatsCountSubgroups(t *testing.T) {
 	for _, pid := range b.others() {
 		b.moveTo("a", pid)
 	}
-	var ev struct {
-		Data struct{ Pids struct{ Current uint64 } }
-	}
-	ev = decode[struct {
+	ev := decode[struct {
 		Data struct{ Pids struct{ Current uint64 } }
 	}](t, b.tare("events", "--stats", b.id).ok(t).out)
 	if tasks := len(taskDirs(t, b.state().Pid)); ev.Data.Pids.Current < uint64(tasks)+2 {

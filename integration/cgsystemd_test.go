@@ -360,3 +360,17 @@ func TestRootlessSystemdWithoutAnyBusSaysSo(t *testing.T) {
 		t.Error("state is left")
 	}
 }
+
+func TestSystemdKnowsTheWeightOfADevice(t *testing.T) {
+	b := newScope(t)
+	needV2(t)
+	major, minor := b.bfqDisk()
+	d := specs.LinuxWeightDevice{Weight: ptr[uint16](300)}
+	d.Major, d.Minor = major, minor
+	b.edit(resources(func(r *specs.LinuxResources) {
+		r.BlockIO = &specs.LinuxBlockIO{WeightDevice: []specs.LinuxWeightDevice{d}}
+	}))
+	b.hold()
+	b.wantLine(b.scopeDir("io"), "io.bfq.weight", fmt.Sprintf("%d:%d 300", major, minor))
+	wantShown(t, b.unit(), fmt.Sprintf("IODeviceWeight=/dev/block/%d:%d 2300", major, minor))
+}

@@ -137,3 +137,39 @@ func TestFailingHookEndsARestore(t *testing.T) {
 	b.restore().ok(t)
 	b.wantStatus(specs.StateRunning)
 }
+
+// CRIU works for as long as its master lives; what it has made is in the cgroup that the record names.
+func TestKilledRestoreLeavesNothingAfterForceDelete(t *testing.T) {
+	not(t, "runc", "leaves a mount")
+	b := newCheckpointed(t)
+	b.count()
+	b.runQuiet()
+	b.waitCount(2)
+	b.checkpoint().ok(t)
+	line := b.line("restore", []string{"--detach", "--image-path", b.image()})
+	span := b.span(line...)
+	b.wantSwept(-1)
+	for i := range min(crashes(t), 15) {
+		b.killedAt(span, line...)
+		b.wantSwept(i)
+	}
+	b.restore().ok(t)
+	b.waitCount(b.counted() + 1)
+}
+
+func TestInterruptedCheckpointLeavesTheContainerRunning(t *testing.T) {
+	b := newCheckpointed(t)
+	b.count()
+	b.runQuiet()
+	b.waitCount(2)
+	pid := b.state().Pid
+	line := []string{"checkpoint", "--image-path", b.image(), "--leave-running", b.id}
+	span := b.span(line...)
+	for range min(crashes(t), 8) {
+		b.killedAt(span, line...)
+		if st := b.wantStatus(specs.StateRunning); st.Pid != pid {
+			t.Fatalf("pid %d, was %d", st.Pid, pid)
+		}
+		b.waitCount(b.counted() + 1)
+	}
+}

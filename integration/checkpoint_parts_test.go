@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 func TestPipesOfARestoredContainerAreNew(t *testing.T) {
@@ -191,5 +192,46 @@ func TestCheckpointOfAUserNamespace(t *testing.T) {
 	b.waitCount(before + 3)
 	if out := b.exec("cat", "/proc/self/uid_map").ok(t).out; strings.Join(strings.Fields(out), " ") != "0 100000 65536" {
 		t.Errorf("%q", out)
+	}
+}
+
+func TestCheckpointOfACgroupNamespace(t *testing.T) {
+	b := newCheckpointed(t, addNS("cgroup"), addMount(mnt("/sys/fs/cgroup", "cgroup", "cgroup", "rw", "nosuid", "noexec", "nodev")))
+	b.count()
+	b.runQuiet()
+	b.waitCount(2)
+	look := func() string { return b.exec("sh", "-c", "cat /proc/1/cgroup; cd /sys/fs/cgroup; ls; ls -d */").out }
+	before := look()
+	b.checkpoint().ok(t)
+	b.restore().ok(t)
+	if after := look(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+func TestCheckpointOfABindWithMountsInside(t *testing.T) {
+	b := newCheckpointed(t)
+	tree := b.hostDir("tree")
+	mkdirs(t, filepath.Join(tree, "sub"))
+	check(t, unix.Mount("tmpfs", filepath.Join(tree, "sub"), "tmpfs", 0, "size=64k"))
+	t.Cleanup(func() { unix.Unmount(filepath.Join(tree, "sub"), unix.MNT_DETACH) })
+	writeFile(t, filepath.Join(tree, "sub/file"), "inside\n")
+	mkdirs(t, b.inRoot("real"), b.inRoot("tree"))
+	check(t, os.Symlink("/real", b.inRoot("link")))
+	b.edit(addMount(mnt("/tree", "bind", tree, "rbind"), mnt("/link/deep", "bind", b.hostFile("one", "one\n"), "bind"),
+		mnt("/tree/more", "bind", b.hostFile("two", "two\n"), "bind", "ro")))
+	b.mayLeave("real/deep")
+	b.count()
+	b.runQuiet()
+	b.waitCount(2)
+	read := func() string { return b.exec("cat", "/tree/sub/file", "/link/deep", "/tree/more").ok(t).out }
+	if got := read(); got != "inside\none\ntwo\n" {
+		t.Fatalf("%q", got)
+	}
+	b.checkpoint().ok(t)
+	check(t, os.Remove(filepath.Join(tree, "more"))) // the mount point is made again
+	b.restore().ok(t)
+	if got := read(); got != "inside\none\ntwo\n" {
+		t.Errorf("%q", got)
 	}
 }

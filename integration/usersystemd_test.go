@@ -156,16 +156,6 @@ func TestUserSystemdReloadKeepsTheLimits(t *testing.T) {
 	}
 }
 
-func TestUserSystemdReloadKeepsTheDeviceRules(t *testing.T) {
-	b := newSystemd(t, device("/dev/kmsgx", "c", 1, 11))
-	b.hold()
-	systemctl("daemon-reload")
-	r := decode[map[string]string](t, b.exec("/testprog", "try", "openw:/dev/kmsgx", "write:/dev/null:x").ok(t).out)
-	if r["openw:/dev/kmsgx"] != "EPERM" || r["write:/dev/null:x"] != "" {
-		t.Errorf("%v", r)
-	}
-}
-
 func TestUserSystemdUpdateChangesPropertyAndFile(t *testing.T) {
 	needController(t, "pids")
 	b := newSystemd(t)

@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -142,7 +141,7 @@ func (c *creation) reserve(ctx context.Context) error {
 			c.rt.warn("remove the state of container %q: %v", c.id, err)
 		}
 	})
-	cg, err := json.Marshal(c.cgroup)
+	cg, err := encodeCgroup(&c.cgroup)
 	if err != nil {
 		return err
 	}

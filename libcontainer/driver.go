@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
+	"tare/internal/calls"
 	"tare/internal/host"
 	"tare/internal/launch"
 	"tare/internal/plan"
@@ -33,11 +34,13 @@ type driver struct {
 	// annotations of the spec: some are for the cgroup manager
 	annotations map[string]string
 	undo        *undo
-	// hook runs a host hook; started is called once the process is there; ready when the init has
+	// hook runs a host hook; entered is called when the process is there and not yet told what to do,
+	// started when it has been told (it ends with this process until the last barrier); ready when the init has
 	// arrived at the last barrier and waits.
 	hook func(ctx context.Context, h *step.HostHook) error
 	// agent is given the listener of a seccomp filter with SCMP_ACT_NOTIFY; borrowed.
 	agent   func(listener *os.File) error
+	entered func() error
 	started func() error
 	ready   func() error
 
@@ -182,9 +185,8 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 		}
 		d.cgroup = os.NewFile(uintptr(fd), "cgroup")
 	}
-	debug := d.rt.cfg.Debug != nil
-	program := d.lower(debug)
-	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup, Calls: program != nil,
+	fast := d.fastLane()
+	d.child, err = launch.Start(ctx, s, launch.Options{Exe: d.exe, Stdio: d.stdio, Joins: joins, Cgroup: d.cgroup, Calls: fast,
 		MapHelpers: func(pid int, uid, gid []step.IDMap) error { return host.RunMapHelpers(ctx, pid, uid, gid) }})
 	if err != nil {
 		return err
@@ -192,11 +194,21 @@ func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	d.undo.push(d.child.Kill)
 	d.child.Conn.OnReport = d.report
 	d.child.Conn.OnFD = d.takeFD
-	if err := d.started(); err != nil {
+	if d.entered != nil {
+		if err := d.entered(); err != nil {
+			return err
+		}
+	}
+	// The child is still waking up: now is the time to lower its list.
+	req := &step.Request{Debug: d.rt.cfg.Debug != nil, Steps: d.plan.Init}
+	var program *calls.Program
+	if fast {
+		program = calls.Lower(req.Steps, len(d.fds), req.Debug)
+	}
+	if err := d.child.Conn.SendPlan(ctx, req, program.Pieces(), d.fds); err != nil || d.started == nil {
 		return err
 	}
-	req := &step.Request{Debug: debug, Steps: d.plan.Init}
-	return d.child.Conn.SendPlan(ctx, req, program.Pieces(), d.fds)
+	return d.started()
 }
 
 func (d *driver) join(ctx context.Context, s *step.CgroupJoin) error {

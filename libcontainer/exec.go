@@ -243,7 +243,7 @@ func (e *execution) run(ctx context.Context) error {
 		agent: func(f *os.File) error {
 			return e.c.tellAgent(e.l, e.driver.child.Pid, specs.StateRunning, f)
 		},
-		started: e.started, exec: true,
+		entered: e.entered, exec: true,
 		ready: func() error { return e.announce() },
 	}
 	if err := e.driver.run(ctx); err != nil {
@@ -255,8 +255,8 @@ func (e *execution) run(ctx context.Context) error {
 	return nil
 }
 
-// started is called when the child has been cloned and not yet been told what to do.
-func (e *execution) started() error {
+// entered is called when the child has been cloned and not yet been told what to do.
+func (e *execution) entered() error {
 	e.driver.before, _ = cgroups.ReadOOM(e.l.mgr.Config()) // only for words about a failure
 	return e.sameInit()
 }

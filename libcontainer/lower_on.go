@@ -4,5 +4,5 @@ package libcontainer
 
 import "tare/internal/calls"
 
-// lower gives the program for the fast lane of the init stage.
-func (d *driver) lower(debug bool) *calls.Program { return calls.Lower(d.plan.Init, len(d.fds), debug) }
+// fastLane tells whether the init gets a program for its fast lane.
+func (d *driver) fastLane() bool { return calls.Fits(d.plan.Init, len(d.fds)) }

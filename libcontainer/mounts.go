@@ -155,7 +155,7 @@ func (v *remodelling) change(ctx context.Context, n int, build func(*plan.ExecFa
 		return 0, err
 	}
 	var undo undo
-	d := &driver{rt: v.c.rt, id: v.c.id, io: new(IO), plan: p, exe: exe, fds: table.fds, mgr: v.l.mgr, undo: &undo, started: v.sameInit}
+	d := &driver{rt: v.c.rt, id: v.c.id, io: new(IO), plan: p, exe: exe, fds: table.fds, mgr: v.l.mgr, undo: &undo, entered: v.sameInit}
 	defer undo.run() // ends the init stage: it waits at its last barrier
 	err = d.run(ctx)
 	return d.awaited, err

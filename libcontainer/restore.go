@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,17 +10,13 @@ import (
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
 	"tare/cgroups/manager"
 	"tare/internal/criu"
 	"tare/internal/facts"
-	"tare/internal/host"
 	"tare/internal/plan"
-	"tare/internal/proc"
 	"tare/internal/state"
-	"tare/internal/step"
 )
 
 // RestoreOptions say what Restore makes, and of what. Of IO the standard descriptors take the place of the
@@ -215,7 +210,7 @@ func (r *restoration) reserve(ctx context.Context) error {
 			r.rt.warn("remove the state of container %q: %v", r.id, err)
 		}
 	})
-	cg, err := json.Marshal(r.cgroup)
+	cg, err := encodeCgroup(&r.cgroup)
 	if err != nil {
 		return err
 	}
@@ -275,167 +270,4 @@ func (r *restoration) start(path string) ([]*rpc.InheritFd, error) {
 	}
 	r.criu, err = criu.Start(o)
 	return inherited, err
-}
-
-// enclose puts criu, and with it all that it makes, into the container's cgroup and resctrl group.
-func (r *restoration) enclose(ctx context.Context) error {
-	d := &driver{rt: r.rt, id: r.id, mgr: r.mgr, undo: &r.undo, annotations: r.spec.Annotations}
-	d.res, d.rdt = r.spec.Linux.Resources, r.spec.Linux.IntelRdt
-	pid := r.criu.Pid()
-	err := r.mgr.Create(ctx, cgroups.CreateOptions{Resources: d.res, Annotations: d.annotations,
-		Description: "tare container " + r.id, PID: pid})
-	if err != nil {
-		return err
-	}
-	r.undo.push(func() { r.sweep() })
-	for _, uid := range r.plan.Delegate {
-		if err := r.mgr.Config().Delegate(int(uid)); err != nil {
-			return err
-		}
-	}
-	if err := d.limit(ctx); err != nil {
-		return err
-	}
-	if err := r.mgr.Join(pid, cgroups.All); err != nil {
-		return err
-	}
-	return r.joinRdt(d.rdt, pid)
-}
-
-// sweep ends what has been made, the cgroup last.
-func (r *restoration) sweep() {
-	ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
-	defer cancel()
-	r.criu.Close() // it takes its own processes back
-	if r.pidfd != nil {
-		sendSignal(int(r.pidfd.Fd()), int(unix.SIGKILL))
-	}
-	r.mgr.Kill(ctx)
-	if r.pidfd != nil && waitEnd(ctx, int(r.pidfd.Fd())) == nil {
-		unix.Wait4(r.pid, nil, unix.WNOHANG, nil)
-	}
-	if err := r.mgr.Undo(ctx); err != nil {
-		r.rt.warn("remove the cgroup of container %q: %v", r.id, err)
-	}
-}
-
-func (r *restoration) joinRdt(rdt *specs.LinuxIntelRdt, pid int) error {
-	if rdt == nil {
-		return nil
-	}
-	root, err := host.ResctrlRoot()
-	if err != nil {
-		return fmt.Errorf("linux.intelRdt: %w", err)
-	}
-	group := host.Rdt{Root: root, Container: r.id, CLOS: rdt.ClosID, L3: rdt.L3CacheSchema, MemBW: rdt.MemBwSchema,
-		Schemata: rdt.Schemata, Monitor: rdt.EnableMonitoring}
-	g, err := group.Create()
-	if err != nil {
-		return fmt.Errorf("linux.intelRdt: %w", err)
-	}
-	r.undo.push(func() {
-		if err := g.Remove(); err != nil {
-			r.rt.warn("linux.intelRdt: %v", err)
-		}
-	})
-	r.record.IntelRdt = &state.IntelRdt{Group: g.Dir, Own: g.Own, Mon: g.Mon}
-	return g.Join(pid)
-}
-
-// cgroupRoots says that the groups of the image lie below those that criu is in.
-func cgroupRoots(pid int) ([]*rpc.CgroupRoot, error) {
-	list, err := cgroups.Of(pid)
-	if err != nil {
-		return nil, err
-	}
-	var roots []*rpc.CgroupRoot
-	for _, m := range list {
-		controllers := m.Controllers
-		if len(controllers) == 0 {
-			controllers = []string{""}
-		}
-		for _, c := range controllers {
-			roots = append(roots, &rpc.CgroupRoot{Ctrl: new(c), Path: new(m.Path)})
-		}
-	}
-	return roots, nil
-}
-
-// event is called while criu waits at a point of its way.
-func (r *restoration) event(ctx context.Context, e *criu.Event) error {
-	switch e.Name {
-	case "orphan-pts-master":
-		return r.console(e.File)
-	case "setup-namespaces":
-		return r.namespaced(ctx, e.Pid)
-	case "post-restore":
-		return r.restored(e.Pid)
-	}
-	if e.File != nil {
-		e.File.Close()
-	}
-	return nil
-}
-
-// console hands the master of the container's terminal over.
-func (r *restoration) console(master *os.File) error {
-	switch {
-	case master == nil:
-		return errors.New("criu has sent no terminal")
-	case r.o.ConsoleSocket != "":
-		defer master.Close()
-		return sendConsole(r.o.ConsoleSocket, master)
-	case r.o.Console != nil:
-		return r.o.Console(master)
-	}
-	master.Close()
-	return errors.New("the image has a terminal that nobody takes (process.terminal is false)")
-}
-
-// namespaced is called when the first process is in its namespaces, and has nothing else yet.
-func (r *restoration) namespaced(ctx context.Context, pid int) error {
-	if err := r.met(pid); err != nil {
-		return err
-	}
-	st := &specs.State{Version: specs.Version, ID: r.id, Status: specs.StateCreating, Pid: pid, Bundle: r.bundle,
-		Annotations: r.spec.Annotations}
-	for _, h := range r.plan.Hooks {
-		r.hooks = true
-		if err := runHook(ctx, h.(*step.HostHook), r.spec, st, int(r.pidfd.Fd())); err != nil {
-			return fmt.Errorf("%s: %w", h.Where(), err)
-		}
-	}
-	return nil
-}
-
-// met writes the pid down as soon as there is one.
-func (r *restoration) met(pid int) error {
-	if r.pid == pid {
-		return nil
-	}
-	start, err := proc.StartTime(pid)
-	if err != nil {
-		return err
-	}
-	fd, err := proc.OpenPidfd(pid, start)
-	if err != nil {
-		return err
-	}
-	r.pid, r.pidfd = pid, os.NewFile(uintptr(fd), "pidfd")
-	r.record.Pid, r.record.StartTime = pid, start
-	return r.dir.Save(r.record)
-}
-
-// restored is called when all is as it was, and nothing runs yet.
-func (r *restoration) restored(pid int) error {
-	if err := r.met(pid); err != nil {
-		return err
-	}
-	r.record.CreateDone = true
-	r.record.StdioNames = stdioNames(pid)
-	if err := r.dir.Save(r.record); err != nil {
-		return err
-	}
-	r.ready = true
-	return announce(&r.o.IO, pid, r.pidfd)
 }

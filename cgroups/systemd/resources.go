@@ -15,6 +15,7 @@ type target struct {
 	version int  // of systemd
 	unified bool // the limits are cgroup2's
 	start   bool // the unit is being started, not changed
+	bfq     bool // the weights of I/O are BFQ's
 	// quota and period in force, µs (quota < 0: none), for a change of one.
 	quota  int64
 	period uint64
@@ -59,7 +60,10 @@ func blockIO(b *specs.LinuxBlockIO, t target, add func(string, any)) {
 		return
 	}
 	prefix, weight := "BlockIO", func(w uint16) uint64 { return uint64(w) }
-	if t.unified {
+	switch {
+	case t.unified && t.bfq:
+		prefix, weight = "IO", bfqWeight
+	case t.unified:
 		prefix, weight = "IO", cgroups.IOWeight
 	}
 	if b.Weight != nil && *b.Weight != 0 {
@@ -74,6 +78,15 @@ func blockIO(b *specs.LinuxBlockIO, t target, add func(string, any)) {
 	if len(list) > 0 {
 		add(prefix+"DeviceWeight", list)
 	}
+}
+
+// bfqWeight is the IOWeight that systemd turns into w for BFQ: it maps 100 to
+// 100, and what is above in a straight line to 1000 at most.
+func bfqWeight(w uint16) uint64 {
+	if w <= 100 {
+		return uint64(w)
+	}
+	return 100 + (uint64(w)-100)*11
 }
 
 func tasks(limit int64) uint64 {

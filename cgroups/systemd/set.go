@@ -18,6 +18,7 @@ import (
 // target asks systemd for its version if a limit's mapping depends on it.
 func (m *Manager) target(ctx context.Context, c *connection, r *specs.LinuxResources) (target, error) {
 	t := target{unified: m.mode == cgroups.V2}
+	t.bfq = t.unified && r != nil && r.BlockIO != nil && ctl.Has(m.dirs[""], "io.bfq.weight")
 	if r == nil || r.CPU == nil && len(r.Unified) == 0 {
 		return t, nil
 	}

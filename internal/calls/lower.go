@@ -24,13 +24,14 @@ type lowering struct {
 	homeAt  arg
 }
 
-// Lower gives the program for an init's list, nil when there is nothing in it for the fast lane. table is the
+// Lower gives the program for an init's list, nil when the list does not fit. table is the
 // number of descriptors that go with the list. With debug the lane reports each step.
 func Lower(steps []step.Step, table int, debug bool) *Program {
 	l := &lowering{steps: steps}
-	if !l.fits(table) {
+	if !Fits(steps, table) {
 		return nil
 	}
+	l.exec = steps[len(steps)-1].(*step.Exec)
 	l.ops = make([]op, 0, 28*len(steps))
 	l.data = make([]byte, 0, 192*len(steps)+homeSize)
 	l.stat = l.room(256)
@@ -63,20 +64,15 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 	return l.finish(done, debug)
 }
 
-// fits tells whether the lane can do what stands outside the steps: it gives the descriptors that the
+// Fits tells whether the lane can do what stands outside the steps: it gives the descriptors that the
 // container inherits no places.
-func (l *lowering) fits(table int) bool {
-	for _, s := range l.steps {
-		switch s := s.(type) {
-		case *step.PlaceFDs:
-			if len(s.FDs) > 0 {
-				return false
-			}
-		case *step.Exec:
-			l.exec = s
+func Fits(steps []step.Step, table int) bool {
+	for _, s := range steps {
+		if p, ok := s.(*step.PlaceFDs); ok && len(p.FDs) > 0 {
+			return false
 		}
 	}
-	return table <= MaxTable && l.exec != nil
+	return table <= MaxTable && len(steps) > 0 && steps[len(steps)-1].Kind() == step.KindExec
 }
 
 // step lowers s; false means that it is not plain.

@@ -121,23 +121,29 @@ func (d *Dir) Remove() error {
 
 // temps lists what killed writers have left behind.
 func (d *Dir) temps() ([]string, error) {
-	dir, err := os.Open(d.fdPath())
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	all, err := dir.Readdirnames(-1)
-	// A removed directory is empty, whatever the file system thinks of reading it.
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return nil, err
+	// The descriptor is ours alone, and so is its offset; os.Open would ask the poller.
+	if _, err := unix.Seek(d.fd, 0, io.SeekStart); err != nil {
+		return nil, d.errorf("read", ".", err)
 	}
 	var names []string
-	for _, n := range all {
-		if strings.HasPrefix(n, tempMark) {
-			names = append(names, n)
+	for buf := make([]byte, 2048); ; {
+		n, err := unix.ReadDirent(d.fd, buf)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case n <= 0 && (err == nil || errors.Is(err, unix.ENOENT)): // a removed directory is empty
+			return names, nil
+		case err != nil:
+			return nil, d.errorf("read", ".", err)
+		}
+		var all []string
+		_, _, all = unix.ParseDirent(buf[:n], -1, nil)
+		for _, name := range all {
+			if strings.HasPrefix(name, tempMark) {
+				names = append(names, name)
+			}
 		}
 	}
-	return names, nil
 }
 
 func (d *Dir) unlink(name string, flags int) error {

@@ -84,6 +84,7 @@ func printSummary(w io.Writer, r *results) {
 	for _, p := range r.pkgs {
 		printFailures(w, p)
 	}
+	printUnsteady(w, r)
 	n := r.tally()
 	if n.passed+n.failed == 0 {
 		fmt.Fprintln(w, "no test ran")

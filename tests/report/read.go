@@ -39,6 +39,8 @@ type pkg struct {
 	tests   []*test
 	index   map[string]*test
 	results *results
+	// unsteady are the tests that failed at first and passed when they were run again.
+	unsteady []*test
 }
 
 // results is everything read so far.
