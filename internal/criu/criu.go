@@ -230,8 +230,16 @@ type Event struct {
 // Do sends a request and handles events until the answer comes. A handler's error makes criu give up, and
 // is what Do returns. So does the end of ctx.
 func (p *Process) Do(ctx context.Context, req *rpc.CriuReq, handle func(*Event) error) (*rpc.CriuResp, error) {
-	disarm := context.AfterFunc(ctx, func() { unix.Shutdown(p.socket, unix.SHUT_RDWR) })
-	defer disarm()
+	hungUp := make(chan struct{})
+	disarm := context.AfterFunc(ctx, func() {
+		unix.Shutdown(p.socket, unix.SHUT_RDWR)
+		close(hungUp)
+	})
+	defer func() {
+		if !disarm() {
+			<-hungUp // the descriptor is the caller's again
+		}
+	}()
 	resp, err := p.converse(req, handle)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
