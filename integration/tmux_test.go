@@ -161,14 +161,18 @@ func TestTmuxJobControl(t *testing.T) {
 	})
 }
 
-// What was written at the end is in the window when the program has ended, all of it.
-func TestTmuxShowsAllOutputAtExit(t *testing.T) {
+// Much output at once comes whole. (What is written right before the end is for the tests that hold the
+// terminal themselves: tmux loses some of that now and then, with a shell and no container, too.)
+func TestTmuxShowsAllOutput(t *testing.T) {
 	inTmux(t, func(_ *bundle, m *tmux, _ bool) {
-		m.keys("i=0; while [ $i -lt 1000 ]; do echo l''ine $i; i=$((i+1)); done; exit 0", "Enter")
-		m.dead()
-		shown := m.wait("line 999")
+		m.keys("i=0; while [ $i -lt 1000 ]; do echo l''ine $i; i=$((i+1)); done", "Enter")
+		shown := m.wait("line 999\n")
 		if n := strings.Count(shown, "line "); n != 1000 {
 			m.t.Errorf("%d lines", n)
+		}
+		m.keys("exit 5", "Enter")
+		if status := m.dead(); status != "5" {
+			m.t.Errorf("status %s", status)
 		}
 	})
 }
