@@ -105,6 +105,7 @@ func TestTmuxWindowIsResized(t *testing.T) {
 			m.wait(size[0] + " " + size[1] + "\n")
 		}
 		m.keys("C-c")
+		m.wait("^C\nhere#") // it throws away what is typed ahead
 		m.keys("exit 3", "Enter")
 		if status := m.dead(); status != "3" {
 			m.t.Errorf("status %s", status)
@@ -129,6 +130,7 @@ func TestTmuxDetachAndAttach(t *testing.T) {
 		second, c := client()
 		second.waitText(m.t, "round 9")
 		second.write(m.t, "\x03")
+		m.wait("^C\nhere#")
 		second.write(m.t, "echo sto''pped\r")
 		m.wait("stopped")
 		m.do("detach-client")
