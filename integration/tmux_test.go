@@ -105,6 +105,7 @@ func TestTmuxWindowIsResized(t *testing.T) {
 			m.wait(size[0] + " " + size[1] + "\n")
 		}
 		m.keys("C-c")
+		m.wait("^C\nhere#") // it throws away what is typed ahead
 		m.keys("exit 3", "Enter")
 		if status := m.dead(); status != "3" {
 			m.t.Errorf("status %s", status)
@@ -129,6 +130,7 @@ func TestTmuxDetachAndAttach(t *testing.T) {
 		second, c := client()
 		second.waitText(m.t, "round 9")
 		second.write(m.t, "\x03")
+		m.wait("^C\nhere#")
 		second.write(m.t, "echo sto''pped\r")
 		m.wait("stopped")
 		m.do("detach-client")
@@ -161,14 +163,18 @@ func TestTmuxJobControl(t *testing.T) {
 	})
 }
 
-// What was written at the end is in the window when the program has ended, all of it.
-func TestTmuxShowsAllOutputAtExit(t *testing.T) {
+// Much output at once comes whole. (What is written right before the end is for the tests that hold the
+// terminal themselves: tmux loses some of that now and then, with a shell and no container, too.)
+func TestTmuxShowsAllOutput(t *testing.T) {
 	inTmux(t, func(_ *bundle, m *tmux, _ bool) {
-		m.keys("i=0; while [ $i -lt 1000 ]; do echo l''ine $i; i=$((i+1)); done; exit 0", "Enter")
-		m.dead()
-		shown := m.wait("line 999")
+		m.keys("i=0; while [ $i -lt 1000 ]; do echo l''ine $i; i=$((i+1)); done", "Enter")
+		shown := m.wait("line 999\n")
 		if n := strings.Count(shown, "line "); n != 1000 {
 			m.t.Errorf("%d lines", n)
+		}
+		m.keys("exit 5", "Enter")
+		if status := m.dead(); status != "5" {
+			m.t.Errorf("status %s", status)
 		}
 	})
 }
