@@ -28,8 +28,19 @@ type Container struct {
 	// pid and pidfd of the init, when this process is its parent and has not waited for it.
 	child int
 	pidfd *os.File
-	// cgroup spares the process that created the container the reading of its record's.
+	// cgroup spares the process that created the container the reading of its record's, made the whole
+	// record's.
 	cgroup *cgroups.Config
+	made   *made
+}
+
+// made is what the process that created a container knows of it. No other process changes any of it; but
+// another may have made a new container of the same name, in a new directory.
+type made struct {
+	birth              state.Birth
+	record             *state.Record
+	mgr                cgroups.Manager
+	poststart, stopped bool // there are hooks
 }
 
 // ID is the container's id.
@@ -69,9 +80,14 @@ func (rt *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Con
 		return nil, wrapID(id, err)
 	}
 	c.undo.release()
-	made := &Container{rt: rt, id: id, child: c.driver.child.Pid, pidfd: c.driver.child.Pidfd, cgroup: &c.cgroup}
+	con := &Container{rt: rt, id: id, child: c.driver.child.Pid, pidfd: c.driver.child.Pidfd, cgroup: &c.cgroup}
+	if birth, ok := c.dir.Birth(); ok {
+		h := c.spec.Hooks
+		con.made = &made{birth: birth, record: c.record, mgr: c.mgr, poststart: h != nil && len(h.Poststart) > 0,
+			stopped: h != nil && len(h.Poststop) > 0}
+	}
 	c.driver.child.Pidfd = nil // it is the container's now
-	return made, nil
+	return con, nil
 }
 
 func (c *creation) close() {

@@ -35,7 +35,7 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 	if err != nil {
 		return wrapID(c.id, err)
 	}
-	l := &loaded{dir: dir, cgroup: c.cgroup}
+	l := c.known(dir)
 	defer l.close()
 	if err := c.lockToDelete(ctx, l, force); err != nil {
 		return wrapID(c.id, err)
@@ -156,6 +156,9 @@ func (c *Container) reapInit() {
 
 // poststopSpec is the configuration when it has poststop hooks.
 func (c *Container) poststopSpec(l *loaded) *specs.Spec {
+	if l.made != nil && !l.made.stopped {
+		return nil
+	}
 	raw, err := l.dir.LoadConfig()
 	if err != nil || !bytes.Contains(raw, []byte("poststop")) {
 		return nil

@@ -117,6 +117,9 @@ func (c *Container) letGo(ctx context.Context, l *loaded) error {
 
 // poststart runs the hooks that come after the program has been started.
 func (c *Container) poststart(ctx context.Context, l *loaded) error {
+	if l.made != nil && !l.made.poststart {
+		return nil
+	}
 	raw, err := l.dir.LoadConfig()
 	if err != nil || !bytes.Contains(raw, []byte("poststart")) {
 		return err

@@ -21,6 +21,7 @@ type loaded struct {
 	dir    *state.Dir
 	record *state.Record
 	cgroup *cgroups.Config // when it is known without the record
+	made   *made           // when this process has made the container
 	mgr    cgroups.Manager
 }
 
@@ -32,7 +33,7 @@ func (c *Container) load() (*loaded, error) {
 	if err != nil {
 		return nil, wrapID(c.id, err)
 	}
-	l := &loaded{dir: dir, cgroup: c.cgroup}
+	l := c.known(dir)
 	if err := l.read(); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("container %q: %w", c.id, err)
@@ -40,7 +41,22 @@ func (c *Container) load() (*loaded, error) {
 	return l, nil
 }
 
+// known is what needs no reading.
+func (c *Container) known(dir *state.Dir) *loaded {
+	l := &loaded{dir: dir, cgroup: c.cgroup}
+	if c.made == nil {
+		return l
+	}
+	if b, ok := dir.Birth(); ok && b == c.made.birth {
+		l.made, l.record, l.mgr = c.made, c.made.record, c.made.mgr
+	}
+	return l
+}
+
 func (l *loaded) read() error {
+	if l.record != nil {
+		return nil
+	}
 	var err error
 	if l.record, err = l.dir.Load(); err != nil {
 		return err

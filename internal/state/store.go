@@ -146,6 +146,24 @@ func (d *Dir) Path() string { return d.path }
 // FD is the directory's descriptor, which d owns: valid until Close.
 func (d *Dir) FD() int { return d.fd }
 
+// Birth tells one directory from a later one of the same name: its inode and when that was made. ok is false
+// where the file system does not say.
+func (d *Dir) Birth() (b Birth, ok bool) {
+	const want = unix.STATX_INO | unix.STATX_BTIME
+	var st unix.Statx_t
+	if err := unix.Statx(d.fd, "", unix.AT_EMPTY_PATH, want, &st); err != nil || st.Mask&want != want {
+		return Birth{}, false
+	}
+	return Birth{st.Ino, st.Btime.Sec, st.Btime.Nsec}, true
+}
+
+// Birth is what Dir.Birth tells.
+type Birth struct {
+	ino  uint64
+	sec  int64
+	nsec uint32
+}
+
 // Close closes the directory and with it gives the lock back. It may be called again.
 func (d *Dir) Close() error {
 	if d.fd < 0 {
