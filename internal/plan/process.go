@@ -28,7 +28,7 @@ func (b *builder) process(p *specs.Process, create bool) error {
 	b.init(&step.BoundingCaps{Keep: caps.bounding, Place: step.At("process.capabilities.bounding")})
 	cwd := p.Cwd
 	b.init(&step.Chdir{Dir: cwd, Create: create, Retry: true, Place: step.At("process.cwd")})
-	if !b.f.Resource && !b.user.any() && len(p.Rlimits) > 0 {
+	if b.limitsFirst(p) {
 		b.meet(BarrierLimits, rlimitSteps(p)...)
 	}
 	if err := b.identity(p); err != nil {
@@ -195,9 +195,15 @@ func (b *builder) identity(p *specs.Process) error {
 	return nil
 }
 
+// limitsFirst tells whether the limits must be set while the init has the caller's ids: prlimit(2) asks for the
+// same ones of a caller without CAP_SYS_RESOURCE.
+func (b *builder) limitsFirst(p *specs.Process) bool {
+	own := p.User.UID == b.f.EUID && p.User.GID == b.f.EGID
+	return len(p.Rlimits) > 0 && !b.f.Resource && !b.user.any() && !own
+}
+
 // lastBarrier: limits come here, as they may be too small for the init itself, and what charges the init
-// for its memory. (Without CAP_SYS_RESOURCE they come before the init changes its ids: prlimit(2) asks
-// for the same ids then.)
+// for its memory.
 func (b *builder) lastBarrier(p *specs.Process, create bool) {
 	var steps []step.Step
 	if !b.joined {
@@ -210,7 +216,7 @@ func (b *builder) lastBarrier(p *specs.Process, create bool) {
 	if adj := b.oomScore(p, create); adj != nil {
 		steps = append(steps, &step.OOMScore{Value: int64(*adj), Place: step.At("process.oomScoreAdj")})
 	}
-	if b.f.Resource || b.user.any() {
+	if !b.limitsFirst(p) {
 		steps = append(steps, rlimitSteps(p)...)
 	}
 	b.meet(BarrierCreated, steps...)
