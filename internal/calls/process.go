@@ -86,8 +86,16 @@ func (l *lowering) caps(s *step.Caps) {
 		uint32(s.Effective), uint32(s.Permitted), uint32(s.Inheritable),
 		uint32(s.Effective>>32), uint32(s.Permitted>>32), uint32(s.Inheritable>>32)))
 	l.call(unix.SYS_PRCTL, num(unix.PR_CAP_AMBIENT), num(unix.PR_CAP_AMBIENT_CLEAR_ALL), num(0), num(0), num(0))
+	// One that is not both permitted and inheritable cannot be raised (capabilities(7)): the Go lane's warning.
+	lost := s.Ambient &^ (s.Permitted & s.Inheritable)
+	if lost != 0 {
+		r := &step.Report{Index: uint32(l.index), Step: step.KindCaps, At: s.Where(), Text: step.LostCaps("ambient", lost)}
+		body := r.Encode()
+		said := append(step.AppendHeader(nil, step.MsgWarning, len(body)), body...)
+		l.add(opSend, l.bytes(said), num(len(said)))
+	}
 	for n := range lastCap {
-		if s.Ambient&(1<<n) != 0 {
+		if (s.Ambient&^lost)&(1<<n) != 0 {
 			l.call(unix.SYS_PRCTL, num(unix.PR_CAP_AMBIENT), num(unix.PR_CAP_AMBIENT_RAISE), num(n), num(0), num(0))
 		}
 	}

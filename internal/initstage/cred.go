@@ -154,13 +154,7 @@ func (l *lane) warnCaps(s step.Step, set string, lost uint64) {
 	if lost == 0 {
 		return
 	}
-	text := "not granted in the " + set + " set:"
-	for n := uint(0); n < 64; n++ {
-		if lost&(1<<n) != 0 {
-			text += " " + step.CapName(n)
-		}
-	}
-	l.warn(s, text)
+	l.warn(s, step.LostCaps(set, lost))
 }
 
 // seccomp installs the filter. When little more than execve is left after it, what else precedes

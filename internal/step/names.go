@@ -192,3 +192,14 @@ func mapHowName(v uint32) string {
 	}
 	return ""
 }
+
+// LostCaps says which capabilities of a set were not granted.
+func LostCaps(set string, lost uint64) string {
+	text := "not granted in the " + set + " set:"
+	for n := uint(0); n < 64; n++ {
+		if lost&(1<<n) != 0 {
+			text += " " + CapName(n)
+		}
+	}
+	return text
+}

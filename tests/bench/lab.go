@@ -68,7 +68,7 @@ func (l *lab) prepare() (err error) {
 		r := &l.runtimes[i]
 		r.id = fmt.Sprintf("tare-bench-%d-%s", os.Getpid(), r.name)
 		r.cgroup = "/" + r.id
-		r.stateRoot = filepath.Join(l.work, r.name, "state")
+		r.stateRoot = filepath.Join(stateRoots, fmt.Sprintf("tare-bench-%d", os.Getpid()), r.name)
 		r.runBundle = filepath.Join(l.work, r.name, "run")
 		r.waitBundle = filepath.Join(l.work, r.name, "wait")
 		if !r.onlyRun {
@@ -90,6 +90,9 @@ func (l *lab) prepare() (err error) {
 	}
 	return nil
 }
+
+// stateRoots is where runtimes keep their state by default: a tmpfs, in the lab as on most machines.
+const stateRoots = "/run"
 
 // defaultSpec is what `runc spec` writes, or another runtime's where there is no runc.
 func (l *lab) defaultSpec() ([]byte, error) {
@@ -201,6 +204,10 @@ func (l *lab) clean() {
 		l.forget(&l.runtimes[i])
 	}
 	os.RemoveAll(l.work)
+	for _, r := range l.runtimes {
+		os.RemoveAll(r.stateRoot)
+		os.Remove(filepath.Dir(r.stateRoot))
+	}
 }
 
 // forget removes what a runtime that failed may have left: container, state, cgroups.
