@@ -113,7 +113,7 @@ func (l *lowering) findExec(s *step.FindExec) bool {
 		return false
 	}
 	var found []int
-	for _, path := range candidates(s.Name, s.Path) {
+	for _, path := range step.SearchPath(s.Name, s.Path) {
 		at := l.text(path)
 		misses := []int{
 			l.on(l.call(unix.SYS_STATX, num(dirFD), at, num(0), num(unix.STATX_BASIC_STATS), l.stat), anyErrno),
@@ -137,29 +137,6 @@ func (l *lowering) findExec(s *step.FindExec) bool {
 	}
 	l.root, l.proc = false, false
 	return true
-}
-
-// candidates are the paths at which the program may be.
-func candidates(name, path string) []string {
-	for i := range len(name) {
-		if name[i] == '/' {
-			return []string{name}
-		}
-	}
-	var list []string
-	for start := 0; path != "" && start <= len(path); {
-		end := start
-		for end < len(path) && path[end] != ':' {
-			end++
-		}
-		dir := path[start:end]
-		if dir == "" {
-			dir = "."
-		}
-		list = append(list, dir+"/"+name)
-		start = end + 1
-	}
-	return list
 }
 
 // fitsExec tells whether execve would take the strings.
@@ -220,7 +197,7 @@ func (l *lowering) seccomp(s *step.Seccomp) bool {
 	if s.Notify || len(s.Filter)%8 != 0 || len(s.Filter) == 0 || len(s.Filter)/8 > 0xffff {
 		return false
 	}
-	if l.nearExec() {
+	if step.NearExec(l.steps[l.index+1:]) {
 		l.getReady()
 	}
 	l.mayFilter()
@@ -242,20 +219,6 @@ func (l *lowering) mayFilter() {
 	l.add(opOr, sets, num(sysAdmin))
 	l.call(unix.SYS_CAPSET, head, sets)
 	l.land(may, has)
-}
-
-// nearExec: see the Go lane.
-func (l *lowering) nearExec() bool {
-	for _, s := range l.steps[l.index+1:] {
-		switch s.Kind() {
-		case step.KindExec:
-			return true
-		case step.KindCaps:
-		default:
-			return false
-		}
-	}
-	return false
 }
 
 // getReady undoes what execve would pass on and says that only execve is left.

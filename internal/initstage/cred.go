@@ -167,7 +167,7 @@ func (l *lane) seccomp(s *step.Seccomp) error {
 			flags |= sys.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
 		}
 	}
-	if l.nearExec() {
+	if step.NearExec(l.req.Steps[l.index+1:]) {
 		l.getReady()
 	}
 	if err := mayFilter(); err != nil {

@@ -50,20 +50,6 @@ func withHome(env []string, home string) []string {
 	return append(out, key+home)
 }
 
-// nearExec tells whether nothing but capability changes stands between the present step and Exec.
-func (l *lane) nearExec() bool {
-	for _, s := range l.req.Steps[l.index+1:] {
-		switch s.Kind() {
-		case step.KindExec:
-			return true
-		case step.KindCaps:
-		default:
-			return false
-		}
-	}
-	return false
-}
-
 // getReady undoes what the Go runtime and we did to the process and that execve would pass on, and
 // tells the host that only execve is left: an end of the connection from now on is a success, unless
 // the process is found dead.

@@ -36,27 +36,15 @@ func (l *lane) findExec(s *step.FindExec) error {
 }
 
 func lookPath(name, path string) (string, error) {
-	for i := 0; i < len(name); i++ {
-		if name[i] == '/' {
-			if errno := executable(name); errno != 0 {
-				return "", execError(name, errno)
-			}
-			return name, nil
-		}
-	}
-	for start := 0; name != "" && start <= len(path); {
-		end := start
-		for end < len(path) && path[end] != ':' {
-			end++
-		}
-		dir := path[start:end]
-		if dir == "" {
-			dir = "."
-		}
-		if candidate := dir + "/" + name; path != "" && executable(candidate) == 0 {
+	list := step.SearchPath(name, path)
+	for _, candidate := range list {
+		errno := executable(candidate)
+		if errno == 0 {
 			return candidate, nil
 		}
-		start = end + 1
+		if candidate == name { // it was given as a path
+			return "", execError(name, errno)
+		}
 	}
 	return "", &sys.Error{Errno: syscall.ENOENT, Note: `exec: "` + name + `": executable file not found in $PATH`}
 }

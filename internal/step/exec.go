@@ -24,3 +24,41 @@ func (r *Report) Explain() {
 		r.Op, r.Value = "", ""
 	}
 }
+
+// SearchPath gives the paths at which execvp(3) would look for a program: name itself when it has a slash, else
+// name in each directory of path, in order.
+func SearchPath(name, path string) []string {
+	for i := range len(name) {
+		if name[i] == '/' {
+			return []string{name}
+		}
+	}
+	var list []string
+	for start := 0; name != "" && path != "" && start <= len(path); {
+		end := start
+		for end < len(path) && path[end] != ':' {
+			end++
+		}
+		dir := path[start:end]
+		if dir == "" {
+			dir = "."
+		}
+		list = append(list, dir+"/"+name)
+		start = end + 1
+	}
+	return list
+}
+
+// NearExec tells whether nothing but capability changes comes before Exec, which is in rest.
+func NearExec(rest []Step) bool {
+	for _, s := range rest {
+		switch s.Kind() {
+		case KindExec:
+			return true
+		case KindCaps:
+		default:
+			return false
+		}
+	}
+	return false
+}
