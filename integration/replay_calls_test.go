@@ -510,6 +510,8 @@ func (r *replay) criu() {
 	if *record == "" {
 		needCRIU(r.t)
 		r.withCRIU()
+		// The recorded lines have no flag for it.
+		r.annotate("org.criu.config", r.hostFile("criu.conf", "network-lock nftables\n"))
 		r.write()
 	}
 }

@@ -67,8 +67,13 @@ func (m *tmux) wait(text string) string {
 // dead waits for the end of the window's program, and returns its status.
 func (m *tmux) dead() string {
 	m.t.Helper()
-	waitFor(m.t, "the end", func() bool { return strings.HasPrefix(m.do("display-message", "-p", "#{pane_dead}"), "1") })
-	return strings.TrimSpace(m.do("display-message", "-p", "#{pane_dead_status}"))
+	var status string
+	// The pane may be seen to be dead before tmux has collected the program.
+	waitFor(m.t, "the end", func() bool {
+		status = strings.TrimSpace(m.do("display-message", "-p", "#{?pane_dead,#{pane_dead_status}#{pane_dead_signal},}"))
+		return status != ""
+	})
+	return status
 }
 
 // inTmux runs a case in a window with `run` and with `exec -t`, of an interactive shell.
