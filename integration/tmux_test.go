@@ -12,8 +12,9 @@ import (
 
 // tmux is a server of the case's own with one window, in which a call of the runtime runs.
 type tmux struct {
-	t    *testing.T
-	sock string
+	t      *testing.T
+	sock   string
+	status string // the file that gets the exit status
 }
 
 // newTmux starts `run`, or `exec -t` of a command, in a window of 80 columns and 24 rows. A window stays when
@@ -21,10 +22,11 @@ type tmux struct {
 func newTmux(t *testing.T, b *bundle, line ...string) *tmux {
 	t.Helper()
 	needTool(t, "tmux")
-	m := &tmux{t, filepath.Join(b.dir, "tmux.sock")}
+	m := &tmux{t, filepath.Join(b.dir, "tmux.sock"), filepath.Join(b.dir, "tmux.status")}
 	t.Cleanup(func() { m.cmd("kill-server").Run() })
 	config := b.hostFile("tmux.conf", "set -g remain-on-exit on\nset -g history-limit 5000\nset -g status off\nset -s exit-empty off\n")
-	call := append([]string{"-f", config, "new-session", "-d", "-x", "80", "-y", "24"}, b.cmd(line...).Args...)
+	call := append([]string{"-f", config, "new-session", "-d", "-x", "80", "-y", "24",
+		"sh", "-c", `"$@"; echo $? >` + m.status, "sh"}, b.cmd(line...).Args...)
 	if out, err := m.cmd(call...).CombinedOutput(); err != nil {
 		t.Fatalf("tmux: %v\n%s", err, out)
 	}
@@ -68,9 +70,10 @@ func (m *tmux) wait(text string) string {
 func (m *tmux) dead() string {
 	m.t.Helper()
 	var status string
-	// The pane may be seen to be dead before tmux has collected the program.
+	// Not from tmux, which does not always collect its programs.
 	waitFor(m.t, "the end", func() bool {
-		status = strings.TrimSpace(m.do("display-message", "-p", "#{?pane_dead,#{pane_dead_status}#{pane_dead_signal},}"))
+		data, _ := os.ReadFile(m.status)
+		status = strings.TrimSpace(string(data))
 		return status != ""
 	})
 	return status
