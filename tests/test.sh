@@ -49,17 +49,21 @@ lane_arm64() {
 		-ldflags '-linkmode external -extldflags "-static"' $pkgs 2>&1 | live arm64 || true
 }
 
-# integration BINARY LANE: the few that fail, as on a machine with other work they may, get a second try, alone;
-# the report says so.
+# integration BINARY LANE ARGS...
 integration() {
-	local pattern
-	rm -f "$out/$2-again.json"
-	TARE_BIN=$1 "$GO" test -json -tags "$tags" -count=1 -timeout 20m ./integration/... 2>&1 | live "$2" || true
-	pattern=$("$report" -again "$out/$2.json")
-	[[ -z $pattern ]] || TARE_BIN=$1 "$GO" test -json -tags "$tags" -count=1 -timeout 10m -run "$pattern" ./integration 2>&1 | live "$2-again" || true
+	local binary=$1 lane=$2
+	shift 2
+	TARE_BIN=$binary "$GO" test -json -tags "$tags" -count=1 -timeout 20m "$@" ./integration/... 2>&1 | live "$lane" || true
 }
 
-lane_integration() { integration "$PWD/bin/tare" integration; }
+# The few that fail, as on a machine with other work they may, get a second try, alone; the report says so.
+lane_integration() {
+	local pattern
+	rm -f "$out/integration-again.json"
+	integration "$PWD/bin/tare" integration
+	pattern=$("$report" -again "$out/integration.json")
+	[[ -z $pattern ]] || integration "$PWD/bin/tare" integration-again -run "$pattern"
+}
 
 # What fails here and not in integration fails by the counting (it needs
 # descriptors, and may write to stderr): it is shown, and not counted again.
@@ -71,7 +75,6 @@ lane_cover() {
 	export GOCOVERDIR
 	integration "$PWD/bin/tare-cover" cover
 	mv "$out/cover.json" "$out/cover.stream"
-	rm -f "$out/cover-again.json"
 	tests/cover/percent.sh "$GOCOVERDIR" "$out/cover.txt"
 	rm -rf "$GOCOVERDIR"
 	unset GOCOVERDIR

@@ -188,6 +188,28 @@ func TestWhatIsNotPlainIsLeftBeforeTheBarrier(t *testing.T) {
 	}
 }
 
+// What has no room in an instruction must not be cut off: a rootfs hundreds of directories deep needs as many
+// slots, a PATH of thousands of entries jumps too far.
+func TestWhatHasNoRoomIsTheGoLanes(t *testing.T) {
+	exec := &step.Exec{Args: []string{"x"}}
+	for name, s := range map[string]step.Step{
+		"deep rootfs": &step.OpenRootfs{Path: strings.Repeat("/d", 300), Parent: unix.MS_PRIVATE},
+		"long PATH":   &step.FindExec{Name: "x", Path: strings.Repeat("/a:", 20000)},
+	} {
+		if p := Lower([]step.Step{s, exec}, 0, false); p != nil {
+			t.Errorf("%s: %d steps are lowered", name, p.Steps())
+		}
+	}
+	for name, s := range map[string]step.Step{
+		"rootfs":     &step.OpenRootfs{Path: strings.Repeat("/d", 60), Parent: unix.MS_PRIVATE},
+		"usual PATH": &step.FindExec{Name: "x", Path: "/bin:/usr/bin"},
+	} {
+		if Lower([]step.Step{s, exec}, 0, false).Steps() != 2 {
+			t.Errorf("%s is not lowered", name)
+		}
+	}
+}
+
 // A failed execve is told by the lane: the place of errno in the prepared report must be right.
 func TestErrnoStandsWhereTheLaneWritesIt(t *testing.T) {
 	l := new(lowering)

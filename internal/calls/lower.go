@@ -24,7 +24,8 @@ type lowering struct {
 	homeAt  arg
 }
 
-// Lower gives the program for an init's list, nil when the list does not fit. table is the
+// Lower gives the program for an init's list, nil when the list does not fit, or a program would be too
+// large: then all of it is the Go lane's. table is the
 // number of descriptors that go with the list. With debug the lane reports each step.
 func Lower(steps []step.Step, table int, debug bool) *Program {
 	l := &lowering{steps: steps}
@@ -44,7 +45,7 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 		}
 		l.add(opStep, num(i))
 		l.free = slotFree
-		if !l.keepsParent(s) {
+		if !keepsParent(s) {
 			l.dropParent()
 		}
 		if l.path != "" {
@@ -60,6 +61,9 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 			l.add(opLeave)
 			break
 		}
+	}
+	if l.tooBig || len(l.ops) > maxOps {
+		return nil
 	}
 	return l.finish(done, debug)
 }

@@ -84,7 +84,7 @@ func split(path string) (dir, base string) {
 }
 
 // keepsParent tells whether the directory that is open stays so for s: in a row of nodes and links.
-func (l *lowering) keepsParent(s step.Step) bool {
+func keepsParent(s step.Step) bool {
 	switch s.(type) {
 	case *step.Symlink, *step.Device:
 		return true

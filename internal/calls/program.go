@@ -61,7 +61,11 @@ const (
 	opLeave
 )
 
-const anyErrno = 0xffff
+const (
+	anyErrno = 0xffff
+	maxJump  = 0xffff
+	maxOps   = 1 << 18 // 10 MiB: what is longer is not worth its way to the init
+)
 
 // Kinds of an argument.
 const (
@@ -100,6 +104,7 @@ type program struct {
 	relocs [][2]uint32
 	top    uint32 // scratch memory in use
 	free   int    // next free slot of the present step
+	tooBig bool   // a slot or a jump is out of range
 }
 
 // on makes the errnos of the op expected; it returns the op's index for land.
@@ -111,7 +116,9 @@ func (p *program) on(i int, errnos ...uint16) int {
 // land makes the jumps of ops go to what comes next.
 func (p *program) land(ops ...int) {
 	for _, i := range ops {
-		p.ops[i].jump = uint16(len(p.ops) - i - 1)
+		far := len(p.ops) - i - 1
+		p.tooBig = p.tooBig || far > maxJump
+		p.ops[i].jump = uint16(far)
 	}
 }
 
@@ -170,7 +177,8 @@ func (p *program) close(n int) { p.add(opClose, num(n)) }
 // slot gives a free one until the step's end.
 func (p *program) slot() int {
 	p.free++
-	return p.free - 1
+	p.tooBig = p.tooBig || p.free > slotValues
+	return min(p.free, slotValues) - 1
 }
 
 // text is the address of s as a C string.
