@@ -3,6 +3,7 @@ package v2
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,13 +30,32 @@ func (m *Manager) enableAll(need []Need) error {
 			if have, rerr := controllers(m.dir); rerr != nil || !covers(have, need) {
 				return errors.Join(checkNeed(have, need), err, rerr)
 			}
-			return nil
+			return m.settle(need)
 		}
 		if have, err = controllers(m.dir); err != nil {
 			return err
 		}
 	}
-	return checkNeed(have, need)
+	if err := checkNeed(have, need); err != nil {
+		return err
+	}
+	return m.settle(need)
+}
+
+// settle waits until the files of the needed controllers are there. The kernel
+// lists a controller that another process is just enabling before it has made
+// the files; a write to cgroup.subtree_control waits for that process, and what
+// is enabled already changes nothing. Where the caller may not write, it was
+// not another container's start that enabled it either.
+func (m *Manager) settle(need []Need) error {
+	if len(need) == 0 || m.dir == m.mount {
+		return nil
+	}
+	err := ctl.Write(filepath.Dir(m.dir), "cgroup.subtree_control", "+"+need[0].Controller)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
+		return nil
+	}
+	return err
 }
 
 // enable turns controllers on in every ancestor, from the mount downwards,

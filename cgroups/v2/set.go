@@ -119,8 +119,11 @@ func unifiedNeed(r *specs.LinuxResources) []Need {
 // enableNeeded turns on the controllers of need alone.
 func (m *Manager) enableNeeded(need []Need) error {
 	have, err := controllers(m.dir)
-	if err != nil || covers(have, need) {
+	if err != nil {
 		return err
+	}
+	if covers(have, need) {
+		return m.settle(need)
 	}
 	names := make([]string, 0, len(need))
 	for _, n := range need {
@@ -130,9 +133,12 @@ func (m *Manager) enableNeeded(need []Need) error {
 	if have, err = controllers(m.dir); err != nil {
 		return err
 	}
-	if err := checkNeed(have, need); err != nil && enableErr != nil {
+	switch err := checkNeed(have, need); {
+	case err == nil:
+		return m.settle(need)
+	case enableErr != nil:
 		return fmt.Errorf("%w: %w", err, enableErr)
-	} else {
+	default:
 		return err
 	}
 }
