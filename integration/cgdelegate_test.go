@@ -196,12 +196,12 @@ const forceKey = "run.oci.systemd.force_cgroup_v1"
 func TestForcedCgroupV1IsTheNamedHierarchy(t *testing.T) {
 	needV2(t)
 	not(t, "runc", "knows no such annotation")
+	b := newSerial(t, cgroupMount(), annotate(forceKey, "/sys/fs/cgroup")) // every process has a line more in /proc/PID/cgroup
 	host := t.TempDir()
 	if err := syscall.Mount("cgroup", host, "cgroup", 0, "none,name=systemd,xattr"); err != nil {
 		skip(t, "no v1 hierarchy beside v2: %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(host, syscall.MNT_DETACH) })
-	b := newBundle(t, cgroupMount(), annotate(forceKey, "/sys/fs/cgroup"))
 	m := findMount(b.facts().Mounts, "/sys/fs/cgroup/systemd")
 	if m.FSType != "cgroup" || !strings.Contains(strings.Join(m.Super, ","), "name=systemd") {
 		t.Errorf("%+v", m)

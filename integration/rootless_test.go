@@ -133,12 +133,26 @@ func TestRootlessWithoutMappingsIsRootOfOneID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newRootless(t, edit)
-			f := decode[report.Facts](t, b.rootlessRun().ok(t).out)
+			b.write()
+			mkdirs(t, b.dir+"/xdg")
+			f := decode[report.Facts](t, b.withSubIDs("", b.line("run", nil)...).ok(t).out)
 			if fmt.Sprint(f.UIDMap) != "[[0 1000 1]]" || fmt.Sprint(f.GIDMap) != "[[0 1000 1]]" || f.Setgroups != "deny" {
 				t.Errorf("%v %v %s", f.UIDMap, f.GIDMap, f.Setgroups)
 			}
 		})
 	}
+}
+
+// withSubIDs is rootless with the given table in the place of /etc/subuid and /etc/subgid.
+func (b *bundle) withSubIDs(table string, line ...string) result {
+	b.t.Helper()
+	needPrivilege(b.t)
+	cmd := b.asUser(b.cmd(line...))
+	script := `for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount --bind "$TABLE" $f || exit; done
+		exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"`
+	wrapped := exec.Command("unshare", append([]string{"-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"}, cmd.Args...)...)
+	wrapped.Dir, wrapped.Env = cmd.Dir, append(cmd.Env, "TABLE="+b.hostFile("subids", table))
+	return b.do(wrapped)
 }
 
 // What /etc/subuid and /etc/subgid give comes behind the own id; exec and a second look find the same.
@@ -153,14 +167,7 @@ func TestRootlessWithoutMappingsTakesSubordinateIDs(t *testing.T) {
 	b := newRootless(t, noMappings, prog("hold"))
 	b.write()
 	mkdirs(t, b.dir+"/xdg")
-	table := b.hostFile("subids", "1000:300000:1000\n1000:400000:50\n")
-	asUser := func(line ...string) result {
-		cmd := b.asUser(b.cmd(line...))
-		script := `mount --bind "$TABLE" /etc/subuid && mount --bind "$TABLE" /etc/subgid && exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"`
-		wrapped := exec.Command("unshare", append([]string{"-m", "--propagation", "private", "/bin/sh", "-c", script, "sh"}, cmd.Args...)...)
-		wrapped.Dir, wrapped.Env = cmd.Dir, append(cmd.Env, "TABLE="+table)
-		return b.do(wrapped)
-	}
+	asUser := func(line ...string) result { return b.withSubIDs("1000:300000:1000\n1000:400000:50\n", line...) }
 	r := asUser(b.line("run", []string{"-d"})...)
 	t.Cleanup(func() { asUser("delete", "-f", b.id) })
 	r.ok(t).waitOut(t, "ready\n")

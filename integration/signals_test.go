@@ -47,6 +47,16 @@ func TestRunForwardsRealTimeSignals(t *testing.T) {
 	c.end(t).ok(t)
 }
 
+// The first real-time signals are those that a libc keeps to itself: 32 to 34, and which of them differs.
+func TestRunForwardsTheSignalsThatALibcKeeps(t *testing.T) {
+	b := newBundle(t, sh(`trap 'exit 43' 34; echo ready; while :; do sleep 0.05; done`))
+	b.write()
+	c := b.begin(b.cmd(b.line("run", nil)...))
+	waitFor(t, "the program", func() bool { return strings.Contains(c.text(), "ready") })
+	check(t, c.cmd.Process.Signal(syscall.Signal(34)))
+	c.end(t).status(t, 43)
+}
+
 func TestRunForwardedTermEndsRunWithTheProgramsStatus(t *testing.T) {
 	b := newBundle(t, sh("trap 'exit 23' TERM; echo ready; while :; do sleep 0.05; done"))
 	b.write()

@@ -83,6 +83,11 @@ func (r *restoration) restored(pid int) error {
 	if err := r.met(pid); err != nil {
 		return err
 	}
+	if r.spec.Root.Readonly {
+		if err := criu.LockRoot(pid); err != nil {
+			return fmt.Errorf("root.readonly: %w", err)
+		}
+	}
 	r.record.CreateDone = true
 	r.record.StdioNames = stdioNames(pid)
 	if err := r.dir.Save(r.record); err != nil {

@@ -186,9 +186,26 @@ static void door(void)
 	reply(DOOR_DONE, 0, 0);
 }
 
-static __attribute__((constructor)) void enter(int argc, char **argv)
+/*
+ * What the process was started with: not every libc hands it to constructors, but argc, argv, NULL and
+ * the environment lie one behind the other on the stack (the processor's ABI supplement).
+ */
+static long arguments(char ***argv)
+{
+	char **p = environ - 1;
+	long n = 0;
+
+	for (; (long)(intptr_t)p[-1] != n; n++)
+		p--;
+	*argv = p;
+	return n;
+}
+
+static __attribute__((constructor)) void enter(void)
 {
 	struct rlimit rl;
+	char **argv;
+	long argc = arguments(&argv);
 
 	if (argc < 2 || strcmp(argv[0], DOOR_INIT_NAME))
 		return;

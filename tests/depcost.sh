@@ -10,8 +10,8 @@ GO=${GO:-go}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 # As `make` builds it, but with symbols.
-"$GO" build -trimpath -buildvcs=false -tags "${TAGS:-netgo,osusergo}" \
-	-ldflags '-linkmode external -extldflags "-static -Wl,--build-id=none"' -o "$dir/tare" .
+make -s STRIP= bin/tare && mv bin/tare "$dir/tare"
+make -s bin/tare
 
 # The modules linked in; tare's own and the standard library as two more.
 "$GO" version -m "$dir/tare" | awk '$1 == "dep" { print $2, $3 }' >"$dir/modules"

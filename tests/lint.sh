@@ -91,6 +91,7 @@ done
 check 'go vet for arm64' vet_arm64
 check shellcheck check_shell
 check 'manual pages, completions' check_generated
-check "C, ${CC:-gcc}" check_c "${CC:-gcc}"
+check 'C, glibc' check_c gcc
+check 'C, musl' check_c musl-gcc
 check 'C, arm64' check_c aarch64-linux-gnu-gcc
 exit "$bad"

@@ -1,0 +1,5 @@
+package seccomp
+
+// Compiles fortify.c with the package.
+
+import "C"
