@@ -69,6 +69,7 @@ need_lint() {
 	need shellcheck shellcheck
 	need mandoc mandoc
 	need git git
+	need musl-tools musl-gcc
 	need_arm64
 }
 

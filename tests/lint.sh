@@ -77,7 +77,7 @@ check_c() {
 	for f in $(files '*.c'); do
 		more=-Wshadow
 		[[ $f != tests/* ]] || more=-Wno-format-truncation
-		"$1" -std=gnu11 -Os -Wall -Wextra -Wvla -Werror "$more" -I"$(dirname "$f")" -c -o /dev/null "$f" || bad=1
+		"$@" -std=gnu11 -Os -Wall -Wextra -Wvla -Werror "$more" -I"$(dirname "$f")" -c -o /dev/null "$f" || bad=1
 	done
 	return "$bad"
 }
@@ -92,6 +92,6 @@ check 'go vet for arm64' vet_arm64
 check shellcheck check_shell
 check 'manual pages, completions' check_generated
 check 'C, glibc' check_c gcc
-check 'C, musl' check_c musl-gcc
+check 'C, musl' check_c musl-gcc -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)"
 check 'C, arm64' check_c aarch64-linux-gnu-gcc
 exit "$bad"
