@@ -117,6 +117,12 @@ func cgroupsNamed(id string) []string {
 	return out
 }
 
+// anothers tells that a process is another case's: it may have got a copy of the host's mounts when this case
+// had one among them.
+func anothers(dir string) bool {
+	return holds(dir+"/environ", "TARE_IT=") || holds(dir+"/cmdline", suite.base+"/")
+}
+
 // processes lists the processes that belong to the case: by cgroup, by environment or command line, or by a mount of
 // its rootfs.
 func (b *bundle) processes() []int {
@@ -131,7 +137,7 @@ func (b *bundle) processes() []int {
 		}
 		dir := "/proc/" + e.Name()
 		if holds(dir+"/environ", "TARE_IT="+marker) || holds(dir+"/cmdline", marker) || holds(dir+"/cmdline", b.dir+"/") ||
-			holds(dir+"/cgroup", "/"+b.id+"\n") || holds(dir+"/cgroup", "/"+b.id+"/") || mountsHere(dir, own, b.dir) {
+			holds(dir+"/cgroup", "/"+b.id+"\n") || holds(dir+"/cgroup", "/"+b.id+"/") || mountsHere(dir, own, b.dir) && !anothers(dir) {
 			out = append(out, pid)
 		}
 	}

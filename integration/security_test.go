@@ -154,7 +154,7 @@ func TestExecWorkingDirectoryByALeakedDescriptorIsRefused(t *testing.T) {
 	b := newBundle(t)
 	b.hold()
 	for n := range 20 {
-		r := b.execWith([]string{"--cwd", fmt.Sprintf("/proc/self/fd/%d", n)}, "/bin/sh", "-c", "pwd; ls ../../../../etc/hostname ../../../../work 2>/dev/null")
+		r := b.execWith([]string{"--cwd", fmt.Sprintf("/proc/self/fd/%d", n)}, "/bin/sh", "-c", "pwd; ls ../../../../etc/hostname ../../../../boot 2>/dev/null")
 		if r.code == 0 {
 			t.Errorf("fd %d: %v", n, r)
 		}
