@@ -92,6 +92,19 @@ func TestExecCapOptionAddsWithoutInheritable(t *testing.T) {
 	wantCaps(t, f, "ambient")
 }
 
+func TestExecWarnsOfAnUnknownCapability(t *testing.T) {
+	b := newBundle(t)
+	b.hold()
+	log := b.dir + "/log"
+	b.global = []string{"--log", log, "--log-level", "warning"}
+	if out := b.execWith([]string{"--cap", "CAP_FLY"}, "/bin/echo", "done").ok(t).out; out != "done\n" {
+		t.Errorf("%q", out)
+	}
+	if text := readFile(t, log); !strings.Contains(text, "CAP_FLY") {
+		t.Errorf("the log says %q", text)
+	}
+}
+
 func TestExecStopsReadingOptionsAtTheID(t *testing.T) {
 	b := newBundle(t)
 	b.hold()

@@ -39,7 +39,7 @@ func TestPauseInTheWrongStateFails(t *testing.T) {
 		"resume a created one": {func(b *bundle) { b.edit(prog("hold")); b.create() }, "resume", "container not paused"},
 		"pause a stopped one":  {func(b *bundle) { b.edit(args("/bin/true")); b.detach(); b.waitStopped() }, "pause", ""},
 		"resume a stopped one": {func(b *bundle) { b.edit(args("/bin/true")); b.detach(); b.waitStopped() }, "resume", ""},
-		"start a paused one":   {func(b *bundle) { b.hold(); b.tare("pause", b.id).ok(b.t) }, "start", ""},
+		"start a paused one":   {func(b *bundle) { b.hold(); b.tare("pause", b.id).ok(b.t) }, "start", "in the paused state"},
 		"delete a paused one":  {func(b *bundle) { b.hold(); b.tare("pause", b.id).ok(b.t) }, "delete", "paused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -276,7 +275,7 @@ func (e *execution) announce() error {
 		e.undo.push(func() { os.Remove(e.o.PidFile) })
 	}
 	if err := announce(&e.o.IO, child.Pid, child.Pidfd); err != nil {
-		return fmt.Errorf("exec: %w", err)
+		return err
 	}
 	if e.o.Started != nil {
 		e.o.Started(&Process{pid: child.Pid, pidfd: child.Pidfd})

@@ -69,7 +69,7 @@ func (c *Container) mayStart(l *loaded) error {
 	case Stopped:
 		return c.wrong(status, "cannot start a container that has stopped")
 	case Paused:
-		return c.wrong(status, "cannot start a paused container")
+		return c.wrong(status, "cannot start a container in the paused state")
 	case Creating:
 		return c.wrong(status, "cannot start a container that is being created")
 	}

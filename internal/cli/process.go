@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"tare/internal/spec"
-
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -49,7 +47,8 @@ func (ch *changes) apply(p *specs.Process) error {
 		}
 		p.User.AdditionalGids = append(p.User.AdditionalGids, gid)
 	}
-	return addCaps(p, ch.caps)
+	addCaps(p, ch.caps)
+	return nil
 }
 
 func set(to, from *string) {
@@ -103,9 +102,10 @@ func parseNumber(s string) (uint32, error) {
 
 // addCaps adds capabilities to the bounding, effective and permitted sets; to the ambient one only where
 // config.json has inheritable ones; to the inheritable one never (CVE-2022-29162).
-func addCaps(p *specs.Process, caps []string) error {
+// The plan warns of unknown ones.
+func addCaps(p *specs.Process, caps []string) {
 	if len(caps) == 0 {
-		return nil
+		return
 	}
 	if p.Capabilities == nil {
 		p.Capabilities = new(specs.LinuxCapabilities)
@@ -115,9 +115,6 @@ func addCaps(p *specs.Process, caps []string) error {
 		full := strings.ToUpper(name)
 		if !strings.HasPrefix(full, "CAP_") {
 			full = "CAP_" + full
-		}
-		if _, ok := spec.CapabilityNumber(full); !ok {
-			return fmt.Errorf("--cap %q: unknown capability", name)
 		}
 		sets := []*[]string{&c.Bounding, &c.Effective, &c.Permitted}
 		if len(c.Inheritable) > 0 {
@@ -129,5 +126,4 @@ func addCaps(p *specs.Process, caps []string) error {
 			}
 		}
 	}
-	return nil
 }
