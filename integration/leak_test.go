@@ -104,14 +104,24 @@ func treeOf(dir string) map[string]string {
 func cgroupsNamed(id string) []string {
 	var out []string
 	for _, mount := range cgroupMounts() {
-		for _, depth := range []string{"", "*/", "*/*/"} {
-			found, _ := filepath.Glob(mount + "/" + depth + "*" + id + "*")
-			for _, dir := range found {
-				name := filepath.Base(dir)
-				if i := strings.Index(name, id); i+len(id) == len(name) || name[i+len(id)] < '0' || name[i+len(id)] > '9' {
-					out = append(out, dir)
-				}
-			}
+		out = append(out, dirsNamed(mount, id, 3)...)
+	}
+	return out
+}
+
+func dirsNamed(parent, id string, depth int) []string {
+	var out []string
+	entries, _ := os.ReadDir(parent) // which tells directories from files without asking for each
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir, name := parent+"/"+e.Name(), e.Name()
+		if i := strings.Index(name, id); i >= 0 && (i+len(id) == len(name) || name[i+len(id)] < '0' || name[i+len(id)] > '9') {
+			out = append(out, dir)
+		}
+		if depth > 1 {
+			out = append(out, dirsNamed(dir, id, depth-1)...)
 		}
 	}
 	return out
@@ -132,7 +142,7 @@ func (b *bundle) processes() []int {
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() || !alive(pid) {
+		if err != nil || pid == os.Getpid() || suite.older[pid] || !alive(pid) {
 			continue
 		}
 		dir := "/proc/" + e.Name()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,7 @@ var suite struct {
 	maps    idMaps   // of the user namespaces of a plain caller's cases
 	masters []string // programs that are hard-linked into every rootfs
 	sums    [][sha256.Size]byte
+	older   map[int]bool // processes of before, which are no case's
 }
 
 func TestMain(m *testing.M) {
@@ -68,6 +70,13 @@ func prepare() error {
 		return err
 	}
 	suite.prefix = fmt.Sprintf("/tare-it-%d", os.Getpid())
+	suite.older = map[int]bool{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			suite.older[pid] = true
+		}
+	}
 	suite.user = rootlessID
 	if os.Geteuid() != 0 {
 		if err := preparePlain(); err != nil {
