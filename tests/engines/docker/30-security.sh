@@ -131,17 +131,8 @@ cgroupns() {
 
 it 'userns-remap: another daemon, root is not root' userns_remap core
 userns_remap() {
-	local d='docker -H unix:///run/remap.sock'
-	mkdir -p /var/lib/remap
-	mount -t tmpfs -o mode=0755 remap /var/lib/remap
-	# In a network namespace of its own: without a bridge it would take the other daemon's.
-	unshare --net dockerd --userns-remap dockremap:dockremap --data-root /var/lib/remap --exec-root /run/remap --pidfile /run/remap.pid \
-		-H unix:///run/remap.sock --bridge none --storage-driver overlay2 --cgroup-parent /engines-remap &
-	REMAP=$!
-	trap 'kill $REMAP; wait $REMAP || true; umount /var/lib/remap' EXIT
-	# shellcheck disable=SC2086 # the client and its flags
-	soon 60 $d version
-	$d load -i /tmp/box.tar
+	local d
+	other_dockerd remap --userns-remap dockremap:dockremap
 	has "$($d run --rm --network none box cat /proc/self/uid_map)" 100000
 	$d run --rm --network none box sh -c 'touch /x && chown 5:5 /x && stat -c %u:%g /x' >out
 	eq "$(cat out)" 5:5

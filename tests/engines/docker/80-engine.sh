@@ -116,6 +116,43 @@ shim_killed() {
 	eq "$(docker exec c1 echo back)" back
 }
 
+# life CLIENT: a container's life with another daemon's client, by the runtime under test.
+life() {
+	local d=$1 id state
+	eq "$($d info -f '{{.DefaultRuntime}}')" under-test
+	id=$($d run -d --name c1 --network none box sleep 1000)
+	for state in $(find /run /var/run/docker* -type d -name "$id" -path '*runc*' 2>/dev/null); do
+		has "$("$RT_PATH" --root "${state%/*}" state "$id")" running
+		break
+	done
+	[[ -n $state ]] || fail 'the runtime knows no such container'
+	eq "$($d exec c1 echo hi)" hi
+	$d pause c1
+	$d unpause c1
+	$d update --pids-limit 50 c1
+	gives 3 $d run --rm --network none box sh -c 'exit 3'
+	gives 127 $d run --rm --network none box absent
+	$d stop -t 1 c1
+	eq "$($d inspect -f '{{.State.ExitCode}}' c1)" 137
+	$d rm c1
+}
+
+it 'a runtime by its shim, with runtimeType and BinaryName' runtime_by_shim core
+runtime_by_shim() {
+	local d
+	shipped docker/daemon-shim.json under-test >shim.json
+	other_dockerd shim --config-file "$PWD/shim.json"
+	life "$d"
+}
+
+it 'dockerd --add-runtime and --default-runtime' runtime_by_flag
+runtime_by_flag() {
+	local d
+	echo '{}' >empty.json
+	other_dockerd flag --config-file "$PWD/empty.json" --add-runtime "under-test=$RT_PATH" --default-runtime under-test
+	life "$d"
+}
+
 it 'swarm: one node, replicas scaled' swarm core
 swarm() {
 	docker_swarm 2>&1 || { docker swarm leave -f; exit 1; }

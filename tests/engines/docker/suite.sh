@@ -11,6 +11,23 @@ dockerd_start() {
 	soon 60 docker version
 }
 
+# other_dockerd NAME FLAG...: another daemon for the case, in which "$d" is its client. It is in a network namespace
+# of its own: without a bridge it would take the other daemon's.
+other_dockerd() {
+	local name=$1
+	shift
+	d="docker -H unix:///run/$name.sock"
+	mkdir -p "/var/lib/$name"
+	mount -t tmpfs -o mode=0755 "$name" "/var/lib/$name"
+	unshare --net dockerd --data-root "/var/lib/$name" --exec-root "/run/$name" --pidfile "/run/$name.pid" -H "unix:///run/$name.sock" \
+		--bridge none --storage-driver overlay2 --cgroup-parent "/engines-$name" "$@" &
+	# shellcheck disable=SC2064 # now: both are the function's
+	trap "kill $!; wait $! || true; umount /var/lib/$name" EXIT
+	# shellcheck disable=SC2086 # the client and its flags
+	soon 60 $d version
+	$d load -i /tmp/box.tar
+}
+
 up() {
 	# shellcheck source=tests/engines/image.sh
 	. /suite/image.sh
