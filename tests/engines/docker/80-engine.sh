@@ -131,7 +131,6 @@ life() {
 	$d unpause c1
 	$d update --pids-limit 50 c1
 	gives 3 $d run --rm --network none box sh -c 'exit 3'
-	gives 127 $d run --rm --network none box absent
 	$d stop -t 1 c1
 	eq "$($d inspect -f '{{.State.ExitCode}}' c1)" 137
 	$d rm c1
