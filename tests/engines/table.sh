@@ -1,26 +1,31 @@
 #!/usr/bin/env bash
 # table.sh OUT DOC - rewrites the part of DOC between its two marks with a table of every case
-# and runtime, from the OUT/RUNTIME-SUITE.tsv files of full runs. A runtime that was not run keeps what
-# DOC says of it.
+# and runtime, from the OUT/RUNTIME-SUITE.tsv files of full runs. What was not run, a runtime or a suite
+# on it, keeps what DOC says of it.
 set -euo pipefail
 out=$1 doc=$2
 runtimes=(tare runc crun)
+suites=(docker containerd cri podman)
 
-# recover RUNTIME COLUMN: makes the files of a runtime that was not run from its column in DOC.
+# recover RUNTIME COLUMN: makes the files of what was not run from the runtime's column in DOC.
 recover() {
-	awk -F ' *[|] *' -v out="$out/$1" -v c="$2" '
+	local s missing=' '
+	for s in "${suites[@]}"; do [[ -f $out/$1-$s.tsv ]] || missing+="$s "; done
+	[[ -f $out/$1.version ]] || missing+='version '
+	awk -F ' *[|] *' -v out="$out/$1" -v c="$2" -v missing="$missing" '
+		function is(what) { return index(missing, " " what " ") }
 		/^<!-- results -->/ { on = 1 } /^<!-- end of results -->/ { on = 0 }
 		!on { next }
-		/^\| engine / { print $(c + 1) >(out ".version"); next }
+		/^\| engine / { if (is("version")) print $(c + 1) >(out ".version"); next }
 		/^### / { suite = substr($0, 5); next }
-		suite != "" && /^\| / && $2 != "case" && $2 !~ /^---/ && $(c + 1) != "—" {
+		suite != "" && is(suite) && /^\| / && $2 != "case" && $2 !~ /^---/ && $(c + 1) != "—" {
 			v = $(c + 1); status = v == "pass" ? "pass" : v ~ /^skip/ ? "skip" : "fail"
 			sub(/^skip: /, "", v)
 			printf "%s\t%s\t%s\t0\t%s\n", status, suite, $2, v >(out "-" suite ".tsv")
 		}' "$doc"
 }
 for i in "${!runtimes[@]}"; do
-	[[ -f $out/${runtimes[i]}.version ]] || recover "${runtimes[i]}" $((i + 2))
+	recover "${runtimes[i]}" $((i + 2))
 done
 
 # rows SUITE: the titles of the suite's cases, in their order.
@@ -45,12 +50,12 @@ table() {
 	printf '\n\n| engine |'
 	for r in "${runtimes[@]}"; do printf ' %s |' "$(version "$r")"; done
 	printf '\n| --- | --- | --- | --- |\n'
-	for suite in docker containerd cri podman; do
+	for suite in "${suites[@]}"; do
 		printf '| %s |' "$suite"
 		for r in "${runtimes[@]}"; do printf ' %s |' "$(count "$r" "$suite")"; done
 		printf '\n'
 	done
-	for suite in docker containerd cri podman; do
+	for suite in "${suites[@]}"; do
 		printf '\n### %s\n\n| case | tare | runc | crun |\n| --- | --- | --- | --- |\n' "$suite"
 		rows "$suite" | while IFS= read -r title; do
 			printf '| %s |' "${title//|/\\|}"
