@@ -6,7 +6,9 @@
 #
 #   run-tests.sh can                       is a guest possible here? (installs QEMU; says why not)
 #   run-tests.sh core                      what core.list says: trixie's kernel, cgroup v2
-#   run-tests.sh all                       everything: trixie v2, bookworm hybrid, sid v2, bookworm v1
+#   run-tests.sh all                       everything on cgroup v2 (trixie), as root and as a user, 200 containers at once and
+#                                          the smallest memory limits; everything on hybrid (bookworm); the core on the
+#                                          newest kernel (sid); what has to do with cgroups on v1 (bookworm)
 #   run-tests.sh one KERNEL CGROUP [PATTERN [PACKAGE...]]
 #   run-tests.sh user KERNEL CGROUP [PATTERN]   the integration tests as an unprivileged user
 #
@@ -64,7 +66,7 @@ once() {
 	shift 3
 	while read -r path dir bin; do
 		"$GO" tool test2json -t -p "$path" "$guest" "$who" -C "/tare$dir" -e TMPDIR=/var/tmp \
-			-e TARE_BIN=/tare/bin/tare -e TARE_CRASHES="${TARE_CRASHES:-5}" -e TESTPROG=/tare/out/guest/testprog \
+			-e TARE_BIN=/tare/bin/tare -e TARE_CRASHES="${TARE_CRASHES:-5}" -e "TARE_CONTENTION=${TARE_CONTENTION:-}" -e TESTPROG=/tare/out/guest/testprog \
 			"$bin" -test.v=test2json -test.timeout "$((GUEST_TIMEOUT - 10))s" "$@" </dev/null || true
 	done <<<"$list" | "$report" -live -save "$out/guest-$name.json" || true
 }
@@ -98,14 +100,30 @@ prepare() {
 	trap '"$guest" halt >/dev/null 2>&1' EXIT
 }
 
+# limits searches the smallest memory limits at which tare and crun run and exec a program; tare's may not be larger.
+limits() {
+	local outcome=pass
+	tests/bench/limits.sh --guest 3 | tee "$out/guest-limits.txt"
+	awk -F ' *[|] *' '
+		/^[|] command / { for (i = 2; i < NF; i++) at[$i] = i }
+		/^[|] (run|exec) / { rows++; if (!$at["tare"] || $at["tare"] + 0 > $at["crun"] + 0) bad = 1 }
+		END { exit bad || rows != 2 }' "$out/guest-limits.txt" || outcome=fail
+	printf '{"Action":"%s","Package":"smallest-limits@trixie-v2","Test":"AtOrBelowCrun"}\n' "$outcome" >"$out/guest-limits.json"
+}
+
 # binaries PATTERN...: builds into list.
 binaries() {
 	list=$(build "$@")
 	[[ -n $list ]] || { say "no such package has tests"; exit 1; }
 }
 
-# Of list, the integration tests.
+# Of list, the integration tests, and the packages that manage cgroups.
 integration() { grep '/integration ' <<<"$list"; }
+managers() { grep '/cgroups[/ ]' <<<"$list"; }
+
+# The integration tests that another hierarchy may make fail: what v1 alone has to show, after hybrid.
+of_cgroups='Cgroup|Limit|Memory|CPU|Pids|BlockIO|Huge|Rdma|Network(Class|Prior)|Device|Update|Pause|Resume|Freez|Kill'
+of_cgroups+='|Delete|OOM|Events|Stats|Systemd|Slice|Scope|Contention|Controller|Hierarch|Unified|Weight|Throttl|Cpuset'
 
 finish() {
 	say "" "== report: guest"
@@ -144,16 +162,30 @@ core)
 	finish
 	;;
 all)
+	as_root=$(core_pattern root) as_user=$(core_pattern user)
 	prepare
 	binaries "${kernel_packages[@]}"
-	for pair in 'trixie v2' 'bookworm hybrid' 'sid v2' 'bookworm v1'; do
-		read -r kernel cgroup <<<"$pair"
-		boot "$kernel" "$cgroup" || continue
-		run_in run "$list" "$kernel-$cgroup"
-		# What a user may do differs by hierarchy alone, and v1 delegates nothing, as hybrid.
-		[[ $pair != 'trixie v2' && $pair != 'bookworm hybrid' ]] || run_in as-user "$(integration)" "$kernel-$cgroup-user"
-		halt "$kernel" "$cgroup"
-	done
+	if boot trixie v2; then
+		TARE_CONTENTION=200 run_in run "$list" trixie-v2
+		run_in as-user "$(integration)" trixie-v2-user
+		say "" "== the smallest memory limits, beside crun"
+		limits
+		halt trixie v2
+	fi
+	if boot bookworm hybrid; then
+		run_in run "$list" bookworm-hybrid
+		halt bookworm hybrid
+	fi
+	if boot sid v2; then
+		run_in run "$(integration)" sid-v2 -test.run "$as_root"
+		run_in as-user "$(integration)" sid-v2-user -test.run "$as_user"
+		halt sid v2
+	fi
+	if boot bookworm v1; then
+		run_in run "$(managers)" bookworm-v1-managers
+		run_in run "$(integration)" bookworm-v1 -test.run "$of_cgroups"
+		halt bookworm v1
+	fi
 	finish
 	;;
 one | user)
