@@ -26,7 +26,8 @@ export CGO_CFLAGS = -Os
 LIBC ?= musl
 export LIBC
 ifeq ($(LIBC),musl)
-MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+# (Asked when it is needed: the first make installs gcc.)
+MULTIARCH = $(shell gcc -print-multiarch 2>/dev/null)
 bin/tare bin/tare-cover: export CC = musl-gcc
 bin/tare bin/tare-cover: CGO_CFLAGS += -idirafter /usr/include $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 bin/tare bin/tare-cover: LIBDIR = -L$(CURDIR)/out/musl
