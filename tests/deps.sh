@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh WHAT... - installs what a fresh Debian machine lacks for WHAT:
-#   build   a C compiler, musl (unless LIBC says otherwise), libseccomp's static library, Go
+#   build   a C compiler, pkg-config, musl (unless LIBC says otherwise), libseccomp's static library, Go
 #   test    what the tests run besides
 #   demo    busybox, for a root filesystem
 #   arm64   a C compiler and an emulator for it
@@ -26,6 +26,7 @@ need() {
 
 need_build() {
 	need gcc gcc
+	need pkg-config pkg-config
 	[[ ${LIBC:-musl} != musl ]] || need musl-tools musl-gcc
 	need libc6-dev '/usr/lib/*/libc.a' /usr/lib/libc.a /usr/lib64/libc.a
 	need libseccomp-dev '/usr/lib/*/libseccomp.a' /usr/lib/libseccomp.a /usr/lib64/libseccomp.a
