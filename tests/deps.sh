@@ -2,7 +2,7 @@
 # deps.sh WHAT... - installs what a fresh Debian machine lacks for WHAT:
 #   build   a C compiler, pkg-config, musl (unless LIBC says otherwise), libseccomp's static library, Go
 #   test    what the tests run besides
-#   demo    busybox, for a root filesystem
+#   demo    busybox, for a root filesystem, and ps
 #   arm64   a C compiler and an emulator for it
 #   lint    shellcheck, mandoc, and what arm64 needs
 # It looks for files, asks apt only when one is missing, and prints nothing when
@@ -49,7 +49,7 @@ need_busybox() {
 }
 
 need_test() {
-	need_busybox
+	need_demo
 	need git git
 	need make make
 	need mandoc mandoc
@@ -58,7 +58,10 @@ need_test() {
 	need tmux tmux
 }
 
-need_demo() { need_busybox; }
+need_demo() {
+	need_busybox
+	need procps ps
+}
 
 need_arm64() {
 	need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
