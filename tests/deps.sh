@@ -56,6 +56,7 @@ need_test() {
 	need zsh zsh
 	need fish fish
 	need tmux tmux
+	need uidmap newuidmap
 }
 
 need_demo() {
