@@ -12,8 +12,8 @@ import (
 type pump struct {
 	from, to int
 	drain    bool
-	atEnd    func(partial bool) // called at the source's end of file; partial: it ended within a line
-	atHangUp func()             // called when what it writes to was a terminal and is gone
+	atEnd    func(partial bool, err error) // called at the source's end; partial: within a line; err: not an end of file
+	atHangUp func()                        // called when what it writes to was a terminal and is gone
 	partial  bool
 	wake     int // eventfd: stop
 	stopOnce sync.Once
@@ -101,8 +101,8 @@ func (p *pump) copyOnce(buf []byte) bool {
 		return true
 	}
 	if err != nil || n <= 0 {
-		if err == nil && p.atEnd != nil {
-			p.atEnd(p.partial)
+		if p.atEnd != nil {
+			p.atEnd(p.partial, err)
 		}
 		return false
 	}

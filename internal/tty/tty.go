@@ -111,13 +111,15 @@ func (c *Console) attach(in, out int) error {
 		return fmt.Errorf("console: set O_NONBLOCK: %w", err)
 	}
 	toUser := &pump{from: c.fd, to: out, drain: true, atHangUp: c.hangUp}
-	fromUser := &pump{from: in, to: c.fd, atEnd: func(partial bool) {
-		// A terminal that has gone reads as one at its end.
-		if _, err := unix.IoctlGetTermios(in, unix.TCGETS); err == unix.EIO {
+	_, err := unix.IoctlGetTermios(in, unix.TCGETS)
+	terminal := err == nil || err == unix.EIO
+	fromUser := &pump{from: in, to: c.fd, atEnd: func(partial bool, err error) {
+		switch {
+		case terminal && hungUp(in):
 			c.hangUp()
-			return
+		case err == nil:
+			c.sendEOF(partial)
 		}
-		c.sendEOF(partial)
 	}}
 	if err := fromUser.prepare(); err != nil {
 		return err
@@ -130,6 +132,18 @@ func (c *Console) attach(in, out int) error {
 	go c.in.run()
 	go c.out.run()
 	return nil
+}
+
+// hungUp tells whether a terminal has gone. Reading it gives EIO while its other side is being closed, as it does
+// to a process in the background, and then the end of file.
+func hungUp(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd)}}
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return err == nil && n > 0 && fds[0].Revents&unix.POLLHUP != 0
+		}
+	}
 }
 
 // hangUp takes the master away when the user's terminal has gone: the kernel hangs up the container's, so

@@ -252,6 +252,24 @@ func forwardMain() {
 
 // The user's terminal goes: so does the container's, whether that shows in what is read or in what is
 // written.
+// While the kernel closes the user's terminal, reading it fails (EIO), and it can still be asked for its modes. So does
+// the master of a pty whose other side nobody has open, for longer.
+func TestHangUpWhileItIsBeingClosed(t *testing.T) {
+	t.Parallel()
+	user, other := pty(t)
+	_, host := pty(t)
+	master, slave := pty(t)
+	other.Close()
+	c, err := attach(master, int(host.Fd()), int(user.Fd()), int(host.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if n, err := slave.Read(make([]byte, 1)); n > 0 { // waits for ever if nothing hangs up
+		t.Errorf("read %d bytes, %v", n, err)
+	}
+}
+
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	for name, typed := range map[string]bool{"nothing written": false, "written": true} {
