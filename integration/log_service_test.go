@@ -11,6 +11,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // logService stands in for journald and for a syslog daemon: a datagram socket that a call of tare finds
@@ -27,6 +28,22 @@ func newLogService(t *testing.T, b *bundle) *logService {
 	check(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return &logService{conn, path}
+}
+
+// fill sends as much as the service's queue (net.unix.max_dgram_qlen) takes; nobody reads it.
+func (s *logService) fill(t *testing.T) {
+	t.Helper()
+	for range 16 { // each sender may only have so many bytes on the way
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		check(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		for err == nil {
+			err = unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrUnix{Name: s.path})
+		}
+		if err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+	}
 }
 
 // around wraps a call so that it sees the service, and nothing else of the machine's /run and /dev.
@@ -171,6 +188,7 @@ func TestLogServiceThatHangsDoesNotHangContainers(t *testing.T) {
 	needTool(t, "unshare")
 	b := newBundle(t, sh("echo ran"))
 	s := newLogService(t, b)
+	s.fill(t)
 	b.write()
 	r := b.do(s.around(b.cmd(append([]string{"--log", "journald:x", "--debug"}, b.line("run", nil)...)...))).ok(t)
 	if r.out != "ran\n" || strings.Count(r.err, "takes nothing") != 1 {
