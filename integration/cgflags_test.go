@@ -40,6 +40,7 @@ func TestUpdateFlag(t *testing.T) {
 				skip(t, "cgroup v2 has no such limit")
 			}
 			needFor(t, row.controller)
+			needRealtime(t, file)
 			b.edit(resources(func(r *specs.LinuxResources) {
 				row.was.Devices = r.Devices
 				*r = row.was

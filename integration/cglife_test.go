@@ -28,6 +28,7 @@ type life struct {
 func lifeRun(t *testing.T, c life) {
 	b := newBundle(t)
 	needController(t, c.controller)
+	needRealtime(t, c.file)
 	b.edit(resources(func(r *specs.LinuxResources) {
 		c.set.Devices = r.Devices
 		*r = c.set

@@ -87,12 +87,22 @@ func needFor(t *testing.T, controller string) {
 	}
 }
 
+// needRealtime skips a case, named or with a file named for these limits, where the kernel has none.
+func needRealtime(t *testing.T, name string) {
+	t.Helper()
+	if layout != cgroup2 && (strings.Contains(name, "realtime") || strings.Contains(name, "cpu.rt_")) &&
+		!exists("/sys/fs/cgroup/cpu/cpu.rt_period_us") {
+		skip(t, "this kernel has no real-time budgets of cgroups")
+	}
+}
+
 func TestCreateRefusesTheLimit(t *testing.T) {
 	for _, row := range refusals() {
 		t.Run(row.name, func(t *testing.T) {
 			not(t, "runc", "other words")
 			b := newBundle(t, args("/bin/true"))
 			needFor(t, row.controller)
+			needRealtime(t, row.name)
 			b.edit(resources(func(r *specs.LinuxResources) {
 				row.r.Devices = r.Devices
 				*r = row.r
@@ -110,6 +120,7 @@ func TestUpdateRefusesTheLimit(t *testing.T) {
 			onlyTare(t, "it says where")
 			b := newBundle(t)
 			needFor(t, row.controller)
+			needRealtime(t, row.name)
 			b.hold()
 			before := b.controlFiles()
 			b.update(row.r).fails(t, row.at, row.why)
@@ -173,6 +184,7 @@ func TestUpdateThatFailsPutsBack(t *testing.T) {
 			onlyTare(t, "others restore less")
 			b := newBundle(t)
 			needFor(t, row.controller)
+			needRealtime(t, row.name)
 			needFor(t, "blkio")
 			b.edit(resources(func(r *specs.LinuxResources) {
 				row.was.Devices = r.Devices

@@ -15,7 +15,7 @@ import (
 	_ "tare/nsenter" // the test binary is its own init stage
 )
 
-// bundle is a bundle whose rootfs holds one static program, and stateRoot an empty state root.
+// bundle is a bundle with a shell and a program in its rootfs, and stateRoot an empty state root.
 var bundle, stateRoot string
 
 func TestMain(m *testing.M) {
@@ -27,11 +27,16 @@ func run(m *testing.M) int {
 		fmt.Println("skipped: containers need root here; the rootless cases are in package integration")
 		return 0
 	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		fmt.Println("skipped: no busybox for a rootfs (install busybox-static)")
+		return 0
+	}
 	dir, err := os.MkdirTemp("", "tare-lib-")
 	if err == nil {
 		defer os.RemoveAll(dir)
 		bundle, stateRoot = filepath.Join(dir, "bundle"), filepath.Join(dir, "state")
-		err = makeBundle(bundle)
+		err = makeBundle(bundle, busybox)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,28 +54,22 @@ func removeParents() {
 	}
 }
 
-// The program: "hello" says hello, "wait" waits for its input to end.
-const program = `package main
-import ("fmt"; "io"; "os")
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == "wait" { io.Copy(io.Discard, os.Stdin); return }
-	fmt.Println("hello from the container")
-}
+// The program says hello, or with "wait" waits for its input to end.
+const program = `#!/bin/busybox sh
+if [ "$1" = wait ]; then exec /bin/busybox cat; fi
+echo hello from the container
 `
 
-func makeBundle(dir string) error {
+func makeBundle(dir, busybox string) error {
 	bin := filepath.Join(dir, "rootfs", "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	src := filepath.Join(dir, "hello.go")
-	if err := os.WriteFile(src, []byte(program), 0o644); err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(bin, "hello"), src)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", busybox, bin).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "hello"), []byte(program), 0o755); err != nil {
+		return err
 	}
 	config, err := spec.SampleJSON(spec.SampleOptions{})
 	if err != nil {
