@@ -70,7 +70,9 @@ func (d *Dir) is(name string) bool {
 // Current returns the Config of the cgroups in which pid is now, as far as
 // they are this cgroup or lie below it: a payload may have moved its init to
 // a child and given controllers away, so that only there a process may still
-// join. Hierarchies in which pid is elsewhere keep this cgroup.
+// join. Hierarchies in which pid is elsewhere keep this cgroup, unless it is
+// gone: systemd moves processes out of v1 cgroups that are not its own when it
+// gives a controller to its units, and removes what is empty then.
 func (c Config) Current(pid int) (Config, error) {
 	list, err := Of(pid)
 	if err != nil {
@@ -79,7 +81,8 @@ func (c Config) Current(pid int) (Config, error) {
 	c = c.Clone()
 	for i := range c.Dirs {
 		d := &c.Dirs[i]
-		if now := dirOf(&d.Hierarchy, list); strings.HasPrefix(now, d.Path+"/") {
+		now := dirOf(&d.Hierarchy, list)
+		if now != "" && now != d.Path && (strings.HasPrefix(now, d.Path+"/") || !ctl.Exists(d.Path)) {
 			d.Path = now
 		}
 	}

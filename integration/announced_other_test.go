@@ -79,6 +79,9 @@ func TestDestNofollowMountsOnTheLink(t *testing.T) {
 
 func TestRidmapReachesSubmounts(t *testing.T) {
 	onlyTare(t, "ridmap, as crun has it")
+	if kernelBefore(t, 6, 3) {
+		skip(t, "no idmapped tmpfs before Linux 6.3")
+	}
 	b := newBundle(t, userNS)
 	src := b.tmpfs("src")
 	sub := b.tmpfs("src/sub")

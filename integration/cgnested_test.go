@@ -287,6 +287,26 @@ func TestExecFollowsInitIntoItsPresentCgroup(t *testing.T) {
 	}
 }
 
+// systemd moves processes out of v1 cgroups that it has not made when it gives a controller to its units.
+func TestExecFollowsInitOutOfACgroupThatIsGone(t *testing.T) {
+	needV1(t)
+	needController(t, "blkio")
+	not(t, "runc", "refuses")
+	b := newBundle(t)
+	b.hold()
+	own := b.cgroupDir("blkio")
+	writeFile(t, filepath.Dir(own)+"/cgroup.procs", itoa(b.state().Pid))
+	check(t, os.Remove(own))
+	b.execWith([]string{"-d", "--pid-file", b.dir + "/pid"}, "/bin/sleep", "1000").ok(t)
+	pid, err := strconv.Atoi(readFile(t, b.dir+"/pid"))
+	check(t, err)
+	for controller, want := range map[string]string{"blkio": suite.prefix, "pids": b.spec.Linux.CgroupsPath} {
+		if got := cgroupOf(t, pid, controller); got != want {
+			t.Errorf("%s: %s, want %s", controller, got, want)
+		}
+	}
+}
+
 func TestExecCgroupOptionTakesAPathForEachHierarchy(t *testing.T) {
 	needV1(t)
 	b := newBundle(t)
