@@ -181,8 +181,8 @@ func forRoot(name string) string {
 		return "the real-time class"
 	case oneOf(name, "TestSysctlDomainnameNeedsUTSNamespace"):
 		return "the file belongs to the host's root in every namespace"
-	case oneOf(name, "TestLogService"):
-		return "mounts something in the place of the machine's service"
+	case oneOf(name, "TestLogService", "TestRootlessWithoutMappings"):
+		return "mounts something in the place of the machine's own"
 	case oneOf(name, "TestSpecSampleRuns"):
 		return "the sample of `spec` without --rootless"
 	}
