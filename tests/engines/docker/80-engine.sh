@@ -121,11 +121,9 @@ life() {
 	local d=$1 id state
 	eq "$($d info -f '{{.DefaultRuntime}}')" under-test
 	id=$($d run -d --name c1 --network none box sleep 1000)
-	for state in $(find /run /var/run/docker* -type d -name "$id" -path '*runc*' 2>/dev/null); do
-		has "$("$RT_PATH" --root "${state%/*}" state "$id")" running
-		break
-	done
+	state=$(find /run /var/run/docker* -type d -name "$id" -path '*runc*' 2>/dev/null | head -n 1)
 	[[ -n $state ]] || fail 'the runtime knows no such container'
+	has "$("$RT_PATH" --root "${state%/*}" state "$id")" running
 	eq "$($d exec c1 echo hi)" hi
 	$d pause c1
 	$d unpause c1
