@@ -72,20 +72,25 @@ func (d *Dir) is(name string) bool {
 // a child and given controllers away, so that only there a process may still
 // join. Hierarchies in which pid is elsewhere keep this cgroup, unless it is
 // gone: systemd moves processes out of v1 cgroups that are not its own when it
-// gives a controller to its units, and removes what is empty then.
+// gives a controller to its units, and removes what is empty then. Where pid
+// is in the hierarchy's root then, the Config has no cgroup of it.
 func (c Config) Current(pid int) (Config, error) {
 	list, err := Of(pid)
 	if err != nil {
 		return Config{}, err
 	}
 	c = c.Clone()
-	for i := range c.Dirs {
-		d := &c.Dirs[i]
+	kept := c.Dirs[:0]
+	for _, d := range c.Dirs {
 		now := dirOf(&d.Hierarchy, list)
 		if now != "" && now != d.Path && (strings.HasPrefix(now, d.Path+"/") || !ctl.Exists(d.Path)) {
 			d.Path = now
 		}
+		if d.Path != d.Mount || len(c.Dirs) == 1 {
+			kept = append(kept, d)
+		}
 	}
+	c.Dirs = kept
 	return c, nil
 }
 

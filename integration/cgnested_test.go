@@ -292,18 +292,25 @@ func TestExecFollowsInitOutOfACgroupThatIsGone(t *testing.T) {
 	needV1(t)
 	needController(t, "blkio")
 	not(t, "runc", "refuses")
-	b := newBundle(t)
-	b.hold()
-	own := b.cgroupDir("blkio")
-	writeFile(t, filepath.Dir(own)+"/cgroup.procs", itoa(b.state().Pid))
-	check(t, os.Remove(own))
-	b.execWith([]string{"-d", "--pid-file", b.dir + "/pid"}, "/bin/sleep", "1000").ok(t)
-	pid, err := strconv.Atoi(readFile(t, b.dir+"/pid"))
-	check(t, err)
-	for controller, want := range map[string]string{"blkio": suite.prefix, "pids": b.spec.Linux.CgroupsPath} {
-		if got := cgroupOf(t, pid, controller); got != want {
-			t.Errorf("%s: %s, want %s", controller, got, want)
-		}
+	for name, to := range map[string]string{"to its parent": suite.prefix, "to the root": "/"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t)
+			b.hold()
+			own := b.cgroupDir("blkio")
+			writeFile(t, filepath.Join("/sys/fs/cgroup/blkio", to, "cgroup.procs"), itoa(b.state().Pid))
+			check(t, os.Remove(own))
+			b.execWith([]string{"-d", "--pid-file", b.dir + "/pid"}, "/bin/sleep", "1000").ok(t)
+			pid, err := strconv.Atoi(readFile(t, b.dir+"/pid"))
+			check(t, err)
+			if to == "/" { // nothing is limited there, nor where the runtime is
+				to = cgroupOf(t, os.Getpid(), "blkio")
+			}
+			for controller, want := range map[string]string{"blkio": to, "pids": b.spec.Linux.CgroupsPath} {
+				if got := cgroupOf(t, pid, controller); got != want {
+					t.Errorf("%s: %s, want %s", controller, got, want)
+				}
+			}
+		})
 	}
 }
 
