@@ -29,6 +29,8 @@ type driver struct {
 	fds    []int // the table, opened
 	mgr    cgroups.Manager
 	joinTo cgroups.Manager // the manager that CgroupJoin uses: mgr, or a sub-cgroup's
+	// follow, of exec: looks again where the init is now, when its cgroup has gone.
+	follow func() (cgroups.Manager, error)
 	res    *specs.LinuxResources
 	rdt    *specs.LinuxIntelRdt
 	// annotations of the spec: some are for the cgroup manager
@@ -222,8 +224,20 @@ func (d *driver) join(ctx context.Context, s *step.CgroupJoin) error {
 	case step.JoinLate:
 		phase = cgroups.Late
 	}
-	return d.joinTo.Join(d.child.Pid, phase)
+	err := d.joinTo.Join(d.child.Pid, phase)
+	for try := 0; try < followTries && d.follow != nil && vanished(err); try++ {
+		if d.joinTo, err = d.follow(); err == nil {
+			err = d.joinTo.Join(d.child.Pid, phase)
+		}
+	}
+	return err
 }
+
+// followTries bounds how often a process that is to join the init's cgroup finds that the init has been
+// moved in the meantime and the cgroup removed: by systemd, in v1 hierarchies of a hybrid host.
+const followTries = 3
+
+func vanished(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) }
 
 // release lets the init pass a barrier. Before the last one everything that others look at is ready.
 func (d *driver) release(s *step.Release) error {

@@ -57,6 +57,7 @@ type execution struct {
 	spec   *specs.Spec
 	plan   *plan.Plan
 	joinTo cgroups.Manager
+	follow func() (cgroups.Manager, error) // looks for the init's cgroup again; nil when another was named
 	undo   undo
 	driver *driver
 }
@@ -208,20 +209,29 @@ func (e *execution) place(f *plan.ExecFacts) error {
 	}
 	var err error
 	if len(e.o.Cgroup) > 0 {
-		cfg, err = cfg.Sub(e.o.Cgroup)
+		if cfg, err = cfg.Sub(e.o.Cgroup); err == nil {
+			e.joinTo, err = manager.New(cfg)
+		}
 	} else {
-		cfg, err = cfg.Current(e.l.record.Pid)
+		e.follow = e.initsCgroup
+		e.joinTo, err = e.follow()
 	}
 	if err != nil {
 		return err
 	}
-	if e.joinTo, err = manager.New(cfg); err != nil {
-		return err
-	}
-	mode := cfg.Mode()
+	mode := e.joinTo.Config().Mode()
 	f.Cgroup.Mode = mode.String()
 	f.Cgroup.Into = mode == cgroups.V2
 	return nil
+}
+
+// initsCgroup returns the manager of the cgroup that the init is in now.
+func (e *execution) initsCgroup() (cgroups.Manager, error) {
+	cfg, err := e.l.mgr.Config().Current(e.l.record.Pid)
+	if err != nil {
+		return nil, err
+	}
+	return manager.New(cfg)
 }
 
 func (e *execution) run(ctx context.Context) error {
@@ -236,7 +246,7 @@ func (e *execution) run(ctx context.Context) error {
 		return err
 	}
 	e.driver = &driver{
-		rt: e.c.rt, id: e.c.id, io: &e.o.IO, plan: e.plan, exe: exe, fds: table.fds, mgr: e.l.mgr, joinTo: e.joinTo,
+		rt: e.c.rt, id: e.c.id, io: &e.o.IO, plan: e.plan, exe: exe, fds: table.fds, mgr: e.l.mgr, joinTo: e.joinTo, follow: e.follow,
 		undo: &e.undo, stdio: [3]*os.File{e.o.Stdin, e.o.Stdout, e.o.Stderr},
 		hook: func(context.Context, *step.HostHook) error { return errors.New("exec has no hooks") },
 		agent: func(f *os.File) error {

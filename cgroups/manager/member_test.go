@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,4 +156,49 @@ func TestDisabled(t *testing.T) {
 	if err := m.Freeze(t.Context()); err == nil || !strings.Contains(err.Error(), "cgroups are disabled") {
 		t.Errorf("Freeze: %v", err)
 	}
+}
+
+// What systemd does to cgroups of others in v1 hierarchies, while a container is being made.
+func TestJoinMakesAnewWhatWasTakenAway(t *testing.T) {
+	each(t, func(t *testing.T, m cgroups.Manager) {
+		c := m.Config()
+		pids, devs := c.Paths()["pids"], c.Paths()["devices"]
+		if m.NeedsPID() || pids == "" || devs == "" {
+			t.Skip("not a v1 manager of plain directories")
+		}
+		create(t, m)
+		limit := int64(77)
+		if _, err := m.Set(t.Context(), &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.SetDevices(t.Context(), []specs.LinuxDeviceCgroup{{Access: "rwm"}}); err != nil {
+			t.Fatal(err)
+		}
+		rules, err := os.ReadFile(devs + "/devices.list")
+		if err != nil || strings.HasPrefix(string(rules), "a ") {
+			t.Fatalf("devices.list: %q, %v", rules, err)
+		}
+		if err := errors.Join(os.Remove(pids), os.Remove(devs)); err != nil {
+			t.Fatal(err)
+		}
+		p := sleeper(t)
+		stranger, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stranger.Join(p.Process.Pid, cgroups.All); !errors.Is(err, unix.ENOENT) {
+			t.Fatalf("a manager that has not made them: %v", err)
+		}
+		if err := m.Join(p.Process.Pid, cgroups.All); err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{
+			pids + "/pids.max": "77\n", devs + "/devices.list": string(rules),
+			pids + "/cgroup.procs": fmt.Sprintln(p.Process.Pid), devs + "/cgroup.procs": fmt.Sprintln(p.Process.Pid),
+		} {
+			if b, err := os.ReadFile(path); err != nil || string(b) != want {
+				t.Errorf("%s: %q, %v; want %q", path, b, err, want)
+			}
+		}
+	})
 }

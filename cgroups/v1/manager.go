@@ -25,6 +25,9 @@ type Manager struct {
 	dirs    []cgroups.Dir // v1 only
 	unified *v2.Manager   // nil without cgroup2
 	made    []made
+	// What Set and SetDevices have applied, for a directory that has to be made again.
+	applied *specs.LinuxResources
+	policy  *devices.Policy
 }
 
 // made is what Create made in one hierarchy.
@@ -210,6 +213,7 @@ func (m *Manager) SetDevices(ctx context.Context, rules []specs.LinuxDeviceCgrou
 		}
 		return nil, fmt.Errorf("linux.resources.devices: controller devices: %w", cgroups.ErrMode)
 	}
+	m.policy = policy
 	return devices.Tolerate(policy.WriteV1(dir), m.config.Rootless)
 }
 

@@ -44,6 +44,7 @@ func (m *Manager) Set(_ context.Context, r *specs.LinuxResources) ([]string, err
 	if r == nil {
 		return nil, nil
 	}
+	m.applied = r
 	return v2.Warnings(r), m.set(nil, r)
 }
 

@@ -52,10 +52,11 @@ func (m *Manager) settle(need []Need) error {
 		return nil
 	}
 	err := ctl.Write(filepath.Dir(m.dir), "cgroup.subtree_control", "+"+need[0].Controller)
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
+	switch {
+	case err == nil, errors.Is(err, unix.EACCES), errors.Is(err, unix.EROFS), errors.Is(err, unix.EPERM):
 		return nil
 	}
-	return err
+	return fmt.Errorf("%s: wait for cgroup controller %q: %w", need[0].At, need[0].Controller, err)
 }
 
 // enable turns controllers on in every ancestor, from the mount downwards,

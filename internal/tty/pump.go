@@ -59,7 +59,7 @@ func (p *pump) run() {
 	}
 	// The process has ended: what it wrote is in the terminal's buffer, and poll(2) sees it there. A
 	// descendant that keeps the terminal open is not waited for.
-	for p.drain && p.readable() && p.copyOnce(buf) {
+	for p.drain && pending(p.from, unix.POLLIN) && p.copyOnce(buf) {
 	}
 }
 
@@ -83,12 +83,13 @@ func (p *pump) await(fd int, events int16, stoppable bool) (stopped, ok bool) {
 	}
 }
 
-func (p *pump) readable() bool {
-	fds := []unix.PollFd{{Fd: int32(p.from), Events: unix.POLLIN}}
+// pending tells whether fd has the event now.
+func pending(fd int, event int16) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: event}}
 	for {
 		n, err := unix.Poll(fds, 0)
 		if err != unix.EINTR {
-			return err == nil && n > 0 && fds[0].Revents&unix.POLLIN != 0
+			return err == nil && n > 0 && fds[0].Revents&event != 0
 		}
 	}
 }

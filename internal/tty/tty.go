@@ -136,15 +136,7 @@ func (c *Console) attach(in, out int) error {
 
 // hungUp tells whether a terminal has gone. Reading it gives EIO while its other side is being closed, as it does
 // to a process in the background, and then the end of file.
-func hungUp(fd int) bool {
-	fds := []unix.PollFd{{Fd: int32(fd)}}
-	for {
-		n, err := unix.Poll(fds, 0)
-		if err != unix.EINTR {
-			return err == nil && n > 0 && fds[0].Revents&unix.POLLHUP != 0
-		}
-	}
-}
+func hungUp(fd int) bool { return pending(fd, unix.POLLHUP) }
 
 // hangUp takes the master away when the user's terminal has gone: the kernel hangs up the container's, so
 // that a shell in it ends. The pumps call it; it does not wait for them.
