@@ -172,7 +172,7 @@ func (o *MountOptions) apply(known mountOption) string {
 		o.Flags &^= known.bits
 		o.ClearFlags |= known.bits
 	case optBind:
-		o.Flags = o.Flags&^unix.MS_REC | known.bits
+		o.Flags |= known.bits // "bind" after "rbind" leaves it recursive: CRI-O writes both
 	case optPropagation:
 		o.Propagation = append(o.Propagation, known.bits)
 	case optRecSet, optRecClear:

@@ -35,7 +35,7 @@ func TestParseMountOptions(t *testing.T) {
 		"loud symfollow":          {ClearFlags: unix.MS_SILENT | unix.MS_NOSYMFOLLOW},
 		"remount bind":            {Flags: unix.MS_REMOUNT | unix.MS_BIND},
 		"rbind":                   {Flags: unix.MS_BIND | unix.MS_REC},
-		"rbind bind":              {Flags: unix.MS_BIND},
+		"rbind bind":              {Flags: unix.MS_BIND | unix.MS_REC}, // as CRI-O writes it
 		"shared rslave":           {Propagation: []uint64{unix.MS_SHARED, unix.MS_SLAVE | unix.MS_REC}},
 		"private unbindable":      {Propagation: []uint64{unix.MS_PRIVATE, unix.MS_UNBINDABLE}},
 		"rprivate runbindable":    {Propagation: []uint64{unix.MS_PRIVATE | unix.MS_REC, unix.MS_UNBINDABLE | unix.MS_REC}},

@@ -3,6 +3,7 @@
 #
 #   root.sh can    say whether it can be made or is there; the reason on stdout if not
 #   root.sh make   make or complete it; safe to repeat
+#   root.sh crio   build CRI-O, which Debian has not, into it
 #   root.sh path   print where it is
 #
 # Settings: ENGINES_ROOT (default /var/lib/tare-engines), PEERS_MIRROR, PEERS_SUITE as in
@@ -43,8 +44,27 @@ make_root() {
 	want >"$ENGINES_ROOT/var/lib/engines-packages"
 }
 
+# make_crio: from its Go module, as that was published; a few minutes. Its pinns is C.
+crio_version=v1.34.0
+make_crio() {
+	local dir=$ENGINES_ROOT/usr/local/lib/crio go=${GO:-go} source
+	[[ $(cat "$dir/version" 2>/dev/null) != "$crio_version" ]] || return 0
+	source=$(cd / && "$go" mod download -json "github.com/cri-o/cri-o@$crio_version" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p') && [[ -n $source ]] ||
+		{ echo "no CRI-O $crio_version from the Go module proxy"; return 1; }
+	mkdir -p "$dir"
+	gcc -std=gnu11 -O2 -static -o "$dir/pinns" "$source"/pinns/src/*.c
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	cp -r "$source" "$work/src"
+	chmod -R u+w "$work/src"
+	(cd "$work/src" && "$go" build -trimpath -buildvcs=false -o "$dir/crio" \
+		-tags 'containers_image_openpgp containers_image_ostree_stub exclude_graphdriver_btrfs seccomp netgo osusergo' ./cmd/crio)
+	echo "$crio_version" >"$dir/version"
+}
+
 case ${1:-} in
 can) can ;;
+crio) make_crio ;;
 make) make_root ;;
 path) echo "$ENGINES_ROOT" ;;
 *) sed -n '2,/^set -e/p' "$0" | sed -n 's/^# \{0,1\}//p' >&2; exit 2 ;;

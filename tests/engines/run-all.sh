@@ -9,7 +9,7 @@ TARE=${TARE:-$top/bin/tare}
 out=${ENGINES_OUT:-$top/out/engines}
 read -ra runtimes <<<"${RUNTIMES:-runc crun tare}"
 suites=("$@")
-[[ ${#suites[@]} -gt 0 ]] || suites=(docker containerd cri podman)
+[[ ${#suites[@]} -gt 0 ]] || suites=(docker containerd cri crio podman)
 
 if ! why=$("$here/root.sh" can); then
 	echo "engines: skipped: $why"

@@ -4,7 +4,7 @@
 #   run.sh --runtime NAME[=PATH] [--cgroup hybrid|v1|v2] [--only REGEX] [--core] SUITE...
 #   run.sh --runtime NAME[=PATH] [--cgroup ...] --shell [CMD...]
 #
-# SUITE is docker, containerd, cri or podman. Each SUITE gets a lab of its own: namespaces for mounts,
+# SUITE is docker, containerd, cri, crio or podman. Each SUITE gets a lab of its own: namespaces for mounts,
 # network, processes, IPC, host name and cgroups; the engines' root under an overlay whose
 # changes are in memory; a cgroup of its own in every hierarchy, removed afterwards. Its
 # processes end with its pid namespace.
@@ -107,7 +107,11 @@ if [[ -n $shell ]]; then lab shell "$@"; exit; fi
 bad=0
 for suite in "$@"; do
 	[[ -d $here/$suite ]] || die "no suite $suite"
-	if [[ $suite = cri ]]; then
+	if [[ $suite = crio ]] && ! why=$("$here/root.sh" crio); then
+		printf 'crio on %s: skipped: %s\n' "$name" "${why:-it could not be built}"
+		continue
+	fi
+	if [[ $suite = cri || $suite = crio ]]; then
 		(cd "$here/cri" && CGO_ENABLED=0 "${GO:-go}" build -o "$out/cri-suite" .)
 	fi
 	lab suite "$suite" || bad=1

@@ -79,10 +79,11 @@ one() {
 # What ran, for the table.
 "$RT_PATH" --version | sed -n '1s/ version / /p' >"/out/$RT.version"
 dpkg-query -W -f '${Package} ${Version}\n' docker.io containerd podman buildah conmon docker-buildx docker-compose criu >/out/engines.version
+[[ ! -e /usr/local/lib/crio/version ]] || echo "crio $(cat /usr/local/lib/crio/version)" >>/out/engines.version
 [[ $RT = crun ]] || echo "$LAB_CGROUP" >/out/cgroup
 
 passed=0 failed=0 skipped=0
-if up >"$logs/up.log" 2>&1; then
+if (up) >"$logs/up.log" 2>&1; then
 	for c in "${CASES[@]}"; do
 		IFS=$'\t' read -r func title core <<<"$c"
 		[[ -z $CORE || $core = core ]] || continue

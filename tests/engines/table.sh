@@ -5,7 +5,7 @@
 set -euo pipefail
 out=$1 doc=$2
 runtimes=(tare runc crun)
-suites=(docker containerd cri podman)
+suites=(docker containerd cri crio podman)
 
 # recover RUNTIME COLUMN: makes the files of what was not run from the runtime's column in DOC.
 recover() {

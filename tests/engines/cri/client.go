@@ -57,6 +57,12 @@ func forever() []string {
 }
 
 func (l *lab) create(p *pod, name string, command []string, opts ...option) string {
+	id, err := l.tryCreate(p, name, command, opts...)
+	l.ok("CreateContainer", err)
+	return id
+}
+
+func (l *lab) tryCreate(p *pod, name string, command []string, opts ...option) (string, error) {
 	c := &cri.ContainerConfig{
 		Metadata: &cri.ContainerMetadata{Name: name},
 		Image:    &cri.ImageSpec{Image: image},
@@ -71,8 +77,7 @@ func (l *lab) create(p *pod, name string, command []string, opts ...option) stri
 		o(c)
 	}
 	r, err := l.rt.CreateContainer(l.ctx, &cri.CreateContainerRequest{PodSandboxId: p.id, Config: c, SandboxConfig: p.config})
-	l.ok("CreateContainer", err)
-	return r.ContainerId
+	return r.GetContainerId(), err
 }
 
 func (l *lab) start(id string) {
@@ -179,6 +184,12 @@ func (l *lab) knob(id, v1, v2 string) string {
 func (l *lab) clean() {
 	r, err := l.rt.ListPodSandbox(l.ctx, &cri.ListPodSandboxRequest{})
 	l.ok("ListPodSandbox", err)
+	// A kubelet ends the containers first. CRI-O gives those that it meets all the time that the call has.
+	running, err := l.rt.ListContainers(l.ctx, &cri.ListContainersRequest{})
+	l.ok("ListContainers", err)
+	for _, c := range running.Containers {
+		l.stop(c.Id, 0)
+	}
 	for _, p := range r.Items {
 		l.remove(p.Id)
 	}

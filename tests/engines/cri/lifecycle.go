@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -93,14 +95,25 @@ func containerFailed(l *lab) {
 }
 
 func startError(l *lab) {
-	id := l.create(l.pod(), "main", []string{"nosuchprogram"})
-	_, err := l.rt.StartContainer(l.ctx, &cri.StartContainerRequest{ContainerId: id})
-	if err == nil || !strings.Contains(err.Error(), "executable file not found in $PATH") {
-		l.fatalf("StartContainer: %v", err)
+	p := l.pod()
+	if isCrio { // calls the runtime's create already when the container is made
+		_, err := l.tryCreate(p, "main", []string{"nosuchprogram"})
+		l.isNotFound("CreateContainer", err)
+		return
 	}
+	id := l.create(p, "main", []string{"nosuchprogram"})
+	_, err := l.rt.StartContainer(l.ctx, &cri.StartContainerRequest{ContainerId: id})
+	l.isNotFound("StartContainer", err)
 	s := l.status(id)
 	eq(l, "reason", s.Reason, "StartError")
 	eq(l, "exit code", s.ExitCode, 128)
+}
+
+// isNotFound wants the error of a program that is not there, in the words that a kubelet shows.
+func (l *lab) isNotFound(call string, err error) {
+	if err == nil || !strings.Contains(err.Error(), "executable file not found in $PATH") {
+		l.fatalf("%s: %v", call, err)
+	}
 }
 
 func logForm(l *lab) {
@@ -147,6 +160,11 @@ func podStop(l *lab) {
 	p := l.pod()
 	id := l.run(p, "main", shell("trap '' TERM; while :; do sleep 1; done"))
 	pid := l.pid(id)
+	if isCrio { // CRI-O gives it all the time that the call has
+		ctx, cancel := context.WithTimeout(l.ctx, 10*time.Second)
+		defer cancel()
+		l.ctx = ctx
+	}
 	l.remove(p.id)
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
 		l.fatalf("process %d is left", pid)

@@ -1,13 +1,16 @@
-// Command cri-suite drives containerd's CRI service as a kubelet would, one case a run.
+// Command cri-suite drives a CRI service, containerd's or CRI-O, as a kubelet would, one case a run.
 //
 //	cri-suite list         the cases: function, title, "core" or nothing, separated by tabs
 //	cri-suite case NAME    runs one; status 0 passed, 1 failed ("FAIL: ..." on stderr), 77 skipped
 //	cri-suite clean        removes every pod
 //	cri-suite keep         makes a pod with a container and prints their ids
 //	cri-suite kept POD ID  looks at the two again
+//
+// CRI_ENDPOINT is where the service listens; containerd's own place without it.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -18,7 +21,16 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-const socket = "unix:///run/containerd/containerd.sock"
+const (
+	containerd = "unix:///run/containerd/containerd.sock"
+	crio       = "unix:///run/crio/crio.sock"
+)
+
+// endpoint is one of the two, which differ in what CRI leaves open.
+var (
+	endpoint = cmp.Or(os.Getenv("CRI_ENDPOINT"), containerd)
+	isCrio   = endpoint == crio
+)
 
 // suiteCase is one case; core ones also run in a short run.
 type suiteCase struct {
@@ -87,7 +99,7 @@ type lab struct {
 }
 
 func connect() *lab {
-	conn, err := grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		os.Exit(1)

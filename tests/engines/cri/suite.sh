@@ -1,9 +1,12 @@
 # shellcheck shell=bash
 # containerd's CRI service, driven by cri-suite (Go, beside this file), as a kubelet drives it.
 
+# shellcheck source=tests/engines/cri.sh
+. /suite/cri.sh
+
 configure() {
-	mkdir -p /etc/containerd/conf.d /etc/cni/net.d /opt/cni /tmp/cri-logs
-	ln -sfn /usr/lib/cni /opt/cni/bin
+	pod_network
+	mkdir -p /etc/containerd/conf.d
 	cat >/etc/containerd/config.toml <<-END
 		version = 3
 		imports = ['/etc/containerd/conf.d/*.toml']
@@ -15,10 +18,6 @@ configure() {
 		  default_runtime_name = 'under-test'
 	END
 	shipped containerd/tare.toml under-test >/etc/containerd/conf.d/tare.toml
-	cat >/etc/cni/net.d/10-lab.conflist <<-'END'
-		{"cniVersion": "1.0.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
-		 "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.77.0.0/16"}]]}}]}
-	END
 }
 
 containerd_start() {
@@ -28,29 +27,21 @@ containerd_start() {
 }
 
 up() {
-	# shellcheck source=tests/engines/image.sh
-	. /suite/image.sh
+	pod_images
 	configure
 	echo 'containerd:200000:65536' | tee -a /etc/subuid >>/etc/subgid
 	containerd_start
-	image_archive /tmp/box.tar localhost/box:latest '["/bin/sh"]'
-	image_archive /tmp/pause.tar localhost/pause:latest '["/bin/sleep", "1000000"]'
 	ctr -n k8s.io images import /tmp/box.tar
 	ctr -n k8s.io images import /tmp/pause.tar
 	soon 20 /out/cri-suite case status
 }
-
-reset() { /out/cri-suite clean; }
 
 down() {
 	kill "$(cat /tmp/containerd.pid)"
 	soon 20 test ! -e "/proc/$(cat /tmp/containerd.pid)"
 }
 
-while IFS=$'\t' read -r name title core; do
-	it "$title" "$name" "$core"
-	eval "$name() { /out/cri-suite case $name; }"
-done < <(/out/cri-suite list)
+announce_cases
 
 it 'containerd killed and started: pods go on' engine_restart core
 engine_restart() {
