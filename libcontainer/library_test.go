@@ -159,9 +159,18 @@ func TestCancelledCreateLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := testSpec("cancelled", "/bin/hello")
-	s.Hooks = slowHooks()
-	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	began := filepath.Join(t.TempDir(), "began")
+	s.Hooks = slowHooks(began)
+	short, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go func() { // until the hook runs, or the case is over
+		for short.Err() == nil {
+			if _, err := os.Stat(began); err == nil {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	_, err = rt.Create(short, "cancelled", libcontainer.CreateOptions{Bundle: bundle, Spec: s})
 	if err == nil || !strings.Contains(err.Error(), "hooks.createRuntime[0]") {
 		t.Fatalf("got %v, expected the hook that was waited for", err)

@@ -94,6 +94,7 @@ func bounded(t testing.TB) context.Context {
 	return ctx
 }
 
-func slowHooks() *specs.Hooks {
-	return &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "1000"}}}}
+// slowHooks make a file, and go on for long.
+func slowHooks(began string) *specs.Hooks {
+	return &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo >" + began + "; exec sleep 1000"}}}}
 }

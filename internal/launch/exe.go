@@ -3,6 +3,7 @@ package launch
 import (
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,4 +68,28 @@ func copyExe(path string) (*os.File, error) {
 	ro, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
 	dst.Close()
 	return ro, err
+}
+
+// forkExec is syscall.ForkExec of an open file. In the child that puts attr.Files at 0, 1, … and moves what is in
+// the way there, and its own pipe, right above the highest of them, over whatever has that number: over exe's,
+// now and then, in a program that opens files meanwhile, or has few. execve(2) of a pipe or socket gives EACCES.
+func forkExec(exe int, args []string, attr *syscall.ProcAttr) (pid int, err error) {
+	if top, clear := highest(attr.Files); exe < len(attr.Files) || exe > top {
+		moved, err := unix.FcntlInt(uintptr(exe), unix.F_DUPFD_CLOEXEC, clear)
+		if err != nil {
+			return 0, os.NewSyscallError("fcntl", err)
+		}
+		defer unix.Close(moved)
+		exe = moved
+	}
+	return syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe), args, attr)
+}
+
+// highest returns the highest number among files, and one that is above all to which they and a pipe may be moved.
+func highest(files []uintptr) (top, clear int) {
+	top = len(files)
+	for _, fd := range files {
+		top = max(top, int(fd))
+	}
+	return top, top + len(files) + 2
 }

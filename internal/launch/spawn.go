@@ -118,12 +118,11 @@ func clone(s *step.Spawn, o Options, sock int, conn *Conn) (*Child, error) {
 			attr.Sys.Credential = &syscall.Credential{Uid: s.UID, Gid: s.GID, NoSetGroups: true}
 		}
 	}
-	exe := fmt.Sprintf("/proc/self/fd/%d", o.Exe.Fd())
 	args := []string{step.InitName, mode}
 	if o.Calls {
 		args = append(args, step.ModeCalls)
 	}
-	pid, err := syscall.ForkExec(exe, args, attr)
+	pid, err := forkExec(int(o.Exe.Fd()), args, attr)
 	runtime.KeepAlive(o)
 	if err != nil {
 		return nil, fmt.Errorf("clone the init stage: %w", err)
