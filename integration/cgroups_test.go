@@ -137,6 +137,7 @@ func TestHugetlbLimit(t *testing.T) {
 	if !holds(file+"/cgroup.controllers", "hugetlb") || layout == cgroup1 {
 		skip(t, "no hugetlb controller in the hierarchy of the limits")
 	}
+	needController(t, "hugetlb")
 	b := newBundle(t, resources(func(r *specs.LinuxResources) {
 		r.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}
 	}))

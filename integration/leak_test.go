@@ -105,6 +105,9 @@ func cgroupsNamed(id string) []string {
 	var out []string
 	for _, mount := range cgroupMounts() {
 		out = append(out, dirsNamed(mount, id, 3)...)
+		if own := filepath.Dir(suite.prefix); own != "/" { // what a plain caller has lies deep
+			out = append(out, dirsNamed(mount+own, id, 4)...)
+		}
 	}
 	return out
 }

@@ -183,6 +183,12 @@ func forRoot(name string) string {
 		return "the file belongs to the host's root in every namespace"
 	case oneOf(name, "TestLogService", "TestRootlessWithoutMappings"):
 		return "mounts something in the place of the machine's own"
+	case oneOf(name, "TestNoDeviceProgram"):
+		return "asks the kernel for the programs of a cgroup"
+	case oneOf(name, "TestCgroupBelongsTo", "TestDelegationStopsAt", "TestReadonlyCgroupMountDelegates", "TestDelegatedFilesBelong"):
+		return "a plain caller's cgroup is the caller's, and so the container's root's"
+	case oneOf(name, "TestCheckpointWithoutCRIU"):
+		return "a plain caller is refused before"
 	case oneOf(name, "TestSpecSampleRuns"):
 		return "the sample of `spec` without --rootless"
 	}

@@ -20,9 +20,9 @@ configure() {
 	shipped containerd/tare.toml under-test >/etc/containerd/conf.d/tare.toml
 }
 
-containerd_start() {
+engine_start() {
 	containerd </dev/null >>/tmp/containerd.log 2>&1 &
-	echo $! >/tmp/containerd.pid
+	echo $! >$ENGINE_PID
 	soon 60 ctr version
 }
 
@@ -30,35 +30,12 @@ up() {
 	pod_images
 	configure
 	echo 'containerd:200000:65536' | tee -a /etc/subuid >>/etc/subgid
-	containerd_start
+	engine_start
 	ctr -n k8s.io images import /tmp/box.tar
 	ctr -n k8s.io images import /tmp/pause.tar
 	soon 20 /out/cri-suite case status
 }
 
-down() {
-	kill "$(cat /tmp/containerd.pid)"
-	soon 20 test ! -e "/proc/$(cat /tmp/containerd.pid)"
-}
+left() { find /run/containerd/runc -mindepth 2; }
 
-announce_cases
-
-it 'containerd killed and started: pods go on' engine_restart core
-engine_restart() {
-	local ids
-	ids=$(/out/cri-suite keep)
-	kill -KILL "$(cat /tmp/containerd.pid)"
-	soon 10 sh -c '! timeout 1 ctr version'
-	containerd_start
-	# shellcheck disable=SC2086 # the pod's id and the container's
-	soon 20 /out/cri-suite kept $ids
-}
-
-it 'nothing is left: processes, groups, state' leftovers core
-# (What a runtime keeps for later containers is not left over: compiled filters in @seccomp, crun's .cache.)
-leftovers() {
-	/out/cri-suite case exec
-	/out/cri-suite clean
-	soon 10 no_runtime_processes
-	eq "$(find /run/containerd/runc -mindepth 2 ! -path '*/@*' ! -path '*/.cache*' 2>/dev/null | head)" '' 'state left'
-}
+announce_cases containerd
