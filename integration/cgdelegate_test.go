@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -250,8 +251,10 @@ func (b *bundle) busyParent() string {
 	b.t.Cleanup(func() {
 		b.tare("delete", "--force", b.id)
 		b.live = false
-		os.WriteFile("/sys/fs/cgroup/cgroup.procs", []byte(itoa(holder)), 0)
-		os.Remove(dir)
+		syscall.Kill(holder, syscall.SIGKILL)
+		for end := time.Now().Add(5 * time.Second); os.Remove(dir) != nil && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
 	})
 	b.spec.Linux.CgroupsPath = pod + "/" + b.id
 	return dir

@@ -195,6 +195,16 @@ func forRoot(name string) string {
 	return ""
 }
 
+// onHost is the host's number for an id of a container of the default spec.
+func onHost(maps []specs.LinuxIDMapping, id uint32) uint32 {
+	for _, m := range maps {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return m.HostID + id - m.ContainerID
+		}
+	}
+	return id
+}
+
 // oneOf tells whether the name of a case begins with one of the prefixes.
 func oneOf(name string, prefixes ...string) bool {
 	for _, p := range prefixes {

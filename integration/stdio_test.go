@@ -103,7 +103,7 @@ func TestStdioBelongsToTheProcessUser(t *testing.T) {
 	r.waitOut(t, "hello")
 	info, err := os.Stat(r.outPath)
 	check(t, err)
-	if st := info.Sys().(*syscall.Stat_t); st.Uid != 1000 || st.Gid != 0 {
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != onHost(suite.maps.uid, 1000) || st.Gid != onHost(suite.maps.gid, 0) {
 		t.Errorf("owner %d:%d", st.Uid, st.Gid)
 	}
 }
