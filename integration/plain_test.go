@@ -181,8 +181,12 @@ func forRoot(name string) string {
 		return "the real-time class"
 	case oneOf(name, "TestSysctlDomainnameNeedsUTSNamespace"):
 		return "the file belongs to the host's root in every namespace"
-	case oneOf(name, "TestLogService", "TestRootlessWithoutMappings"):
+	case oneOf(name, "TestLogService", "TestLogGoesTo", "TestLogOfSeveralLines", "TestRootlessWithoutMappings"):
 		return "mounts something in the place of the machine's own"
+	case oneOf(name, "TestCwdReadableOnlyByTheUser"):
+		return "gives a file to another user"
+	case oneOf(name, "TestEveryRlimitIsSet"):
+		return "raises hard limits"
 	case oneOf(name, "TestNoDeviceProgram"):
 		return "asks the kernel for the programs of a cgroup"
 	case oneOf(name, "TestCgroupBelongsTo", "TestDelegationStopsAt", "TestReadonlyCgroupMountDelegates", "TestDelegatedFilesBelong"):
