@@ -11,6 +11,7 @@ import (
 
 	"tare/cgroups"
 	"tare/internal/proc"
+	"tare/internal/spec"
 )
 
 // Kill sends a signal to the init, or to every process of the container. SIGKILL of an init that is
@@ -48,6 +49,23 @@ func (c *Container) Kill(ctx context.Context, signal int, o KillOptions) error {
 		}
 	}
 	return nil
+}
+
+// haltSignal is SIGRTMIN+3 as C libraries count, which keep the first two real-time signals.
+const haltSignal = 37
+
+// StopSignal asks the container's process to end: SIGTERM, and SIGRTMIN+3 where the annotation tare.boot says
+// that it is an init system (systemd(1), "Signals").
+func (c *Container) StopSignal() (int, error) {
+	l, err := c.load()
+	if err != nil {
+		return 0, err
+	}
+	defer l.close()
+	if spec.Boots(l.record.Annotations) {
+		return haltSignal, nil
+	}
+	return int(unix.SIGTERM), nil
 }
 
 // killAll signals every process of the cgroup. That the init is gone is no error.

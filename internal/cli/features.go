@@ -65,6 +65,6 @@ func (a *app) features() *features.Features {
 		},
 		Annotations: annotations,
 		// What in config.json can reach further than its author may; a final dot stands for any name.
-		PotentiallyUnsafeConfigAnnotations: []string{"bundle", "org.criu.config", "org.systemd.property.", "run.oci."},
+		PotentiallyUnsafeConfigAnnotations: []string{"bundle", "org.criu.config", "org.systemd.property.", "run.oci.", spec.AnnotationBoot},
 	}
 }

@@ -15,7 +15,8 @@ func (a *app) killCommand() *cli.Command {
 	return &cli.Command{
 		Usage:     "send a signal to a container's init",
 		ArgsUsage: "ID [SIGNAL]",
-		Description: `SIGNAL is a number or a name: 9, KILL, SIGKILL, kill, RTMIN+3. The default is SIGTERM.
+		Description: `SIGNAL is a number or a name: 9, KILL, SIGKILL, kill, RTMIN+3. The default is SIGTERM, and
+SIGRTMIN+3 for a container with the annotation tare.boot: systemd ends by it.
 The first process of a pid namespace gets only signals that it has handlers for, and SIGKILL.
 
    tare kill first
@@ -30,15 +31,20 @@ The first process of a pid namespace gets only signals that it has handlers for,
 			if err := wantArgs(cmd, 1, 2); err != nil {
 				return err
 			}
-			name := "TERM"
-			if cmd.Args().Len() == 2 {
-				name = cmd.Args().Get(1)
+			o := libcontainer.KillOptions{All: cmd.Bool("all")}
+			if cmd.Args().Len() == 1 {
+				return a.each(cmd, func(c *libcontainer.Container) error {
+					sig, err := c.StopSignal()
+					if err != nil {
+						return err
+					}
+					return c.Kill(ctx, sig, o)
+				})
 			}
-			sig, err := parseSignal(name)
+			sig, err := parseSignal(cmd.Args().Get(1))
 			if err != nil {
 				return err
 			}
-			o := libcontainer.KillOptions{All: cmd.Bool("all")}
 			return a.each(cmd, func(c *libcontainer.Container) error { return c.Kill(ctx, sig, o) })
 		},
 	}

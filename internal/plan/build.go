@@ -234,6 +234,9 @@ func (b *builder) check() error {
 	if len(b.linux.NetDevices) > 0 && !b.f.Privileged {
 		return fmt.Errorf("linux.netDevices: not possible without privilege")
 	}
+	if err := b.checkBoot(); err != nil {
+		return err
+	}
 	if err := b.checkCgroupAnnotations(); err != nil {
 		return err
 	}

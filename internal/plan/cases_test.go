@@ -30,6 +30,10 @@ func hostCases() []goldenCase {
 			s.Process.User.UID = 7
 			s.Annotations = map[string]string{"run.oci.delegate-cgroup": "own/program"}
 		}},
+		{name: "boot", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Annotations = map[string]string{"tare.boot": "true"}
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp/", Type: "tmpfs", Source: "own"})
+		}},
 		{name: "forced-cgroup-v1", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
 			s.Annotations = map[string]string{"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
 		}},

@@ -20,6 +20,7 @@ func (b *builder) cgroupMount(i int, m *specs.Mount) error {
 		return err
 	}
 	s := b.mountStep(fmt.Sprintf("mounts[%d]", i), m, &opts)
+	b.bootCgroups(s)
 	if b.forcedCgroup1(m) {
 		b.systemd1Mount(s)
 		return nil

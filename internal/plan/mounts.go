@@ -34,6 +34,7 @@ func (b *builder) rootfs() error {
 		b.cgroupNamespace()
 		cgroupNS = false
 	}
+	b.bootMounts()
 	for i := range b.s.Mounts {
 		m := &b.s.Mounts[i]
 		if !isCgroup(m) {

@@ -45,7 +45,7 @@ func (b *builder) process(p *specs.Process, create bool) error {
 		early.Ambient = 0
 	}
 	b.init(&early)
-	env := environment(p.Env, b.listenEnv()...)
+	env := environment(p.Env, append(b.listenEnv(), b.bootEnv(p.Env)...)...)
 	b.init(&step.FindExec{Name: p.Args[0], Path: lookup(env, "PATH"), Place: step.At("process.args[0]")})
 	b.lastBarrier(p, create)
 	if a := p.ExecCPUAffinity; a != nil && !create {

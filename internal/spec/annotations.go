@@ -6,6 +6,10 @@ const (
 	AnnotationSystemdProperty = "org.systemd.property."
 	AnnotationCRIUConfig      = "org.criu.config"
 
+	// AnnotationBoot ("true" or "false") says that the process is an init system, systemd above all: it gets
+	// /run and /tmp, cgroups that it may manage, container=oci, and SIGRTMIN+3 where no signal is named.
+	AnnotationBoot = "tare.boot"
+
 	AnnotationSystemdSubgroup    = "run.oci.systemd.subgroup"
 	AnnotationDelegateCgroup     = "run.oci.delegate-cgroup"
 	AnnotationForceCgroupV1      = "run.oci.systemd.force_cgroup_v1"
@@ -22,3 +26,6 @@ const (
 	annotationKrun               = "krun."
 	annotationWasm               = "module.wasm.image/variant"
 )
+
+// Boots says whether the annotations ask for AnnotationBoot.
+func Boots(annotations map[string]string) bool { return annotations[AnnotationBoot] == "true" }
