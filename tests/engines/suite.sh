@@ -78,7 +78,7 @@ one() {
 
 # What ran, for the table.
 "$RT_PATH" --version | sed -n '1s/ version / /p' >"/out/$RT.version"
-dpkg-query -W -f '${Package} ${Version}\n' docker.io containerd podman buildah conmon docker-buildx docker-compose criu >/out/engines.version
+dpkg-query -W -f '${Package} ${Version}\n' docker.io containerd podman buildah conmon docker-buildx docker-compose criu >/out/engines.version 2>/dev/null
 [[ ! -e /usr/local/lib/crio/version ]] || echo "crio $(cat /usr/local/lib/crio/version)" >>/out/engines.version
 [[ $RT = crun ]] || echo "$LAB_CGROUP" >/out/cgroup
 

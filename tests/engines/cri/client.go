@@ -31,7 +31,7 @@ func (l *lab) podConfig(opts ...podOption) *cri.PodSandboxConfig {
 		Hostname:     name,
 		LogDirectory: "/tmp/cri-logs/" + name,
 		Linux: &cri.LinuxPodSandboxConfig{
-			CgroupParent:    "/engines/" + name,
+			CgroupParent:    parent("pod" + strings.ReplaceAll(name, "-", "_")),
 			SecurityContext: &cri.LinuxSandboxSecurityContext{NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER}},
 		},
 	}
@@ -157,6 +157,39 @@ func (l *lab) ns(pid any, kind string) string {
 	return s
 }
 
+// parent is the cgroup of these names, one below the other, as a kubelet writes it for the driver in use.
+func parent(names ...string) string {
+	if os.Getenv("CRI_CGROUP") != "systemd" {
+		return "/engines/" + strings.Join(names, "/")
+	}
+	path, slice := "/engines.slice", "engines"
+	for _, name := range names {
+		slice += "-" + name
+		path += "/" + slice + ".slice"
+	}
+	return path
+}
+
+// group is the name of a container's cgroup, below its pod's.
+func group(id string) string {
+	switch systemd := os.Getenv("CRI_CGROUP") == "systemd"; {
+	case isCrio && systemd:
+		return "crio-" + id + ".scope"
+	case isCrio:
+		return "crio-" + id
+	case systemd:
+		return "cri-containerd-" + id + ".scope"
+	}
+	return id
+}
+
+// beforeV2 says whether it is containerd 1, whose CRI service has less.
+func (l *lab) beforeV2() bool {
+	r, err := l.rt.Version(l.ctx, &cri.VersionRequest{})
+	l.ok("Version", err)
+	return r.RuntimeName == "containerd" && strings.HasPrefix(strings.TrimPrefix(r.RuntimeVersion, "v"), "1.")
+}
+
 // knob reads a control file of a container: on v1 of that controller, on v2 the other name.
 func (l *lab) knob(id, v1, v2 string) string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", l.pid(id)))
@@ -168,10 +201,10 @@ func (l *lab) knob(id, v1, v2 string) string {
 			continue
 		}
 		path := "/sys/fs/cgroup" + f[2] + "/" + v2
-		if os.Getenv("LAB_CGROUP") != "v2" {
+		if !isV2 {
 			path = "/sys/fs/cgroup/" + controller + f[2] + "/" + v1
 		}
-		if os.Getenv("LAB_CGROUP") == "v2" && f[1] == "" || os.Getenv("LAB_CGROUP") != "v2" && f[1] == controller {
+		if isV2 && f[1] == "" || !isV2 && f[1] == controller {
 			value, err := os.ReadFile(path)
 			l.ok("control file", err)
 			return strings.TrimSpace(string(value))

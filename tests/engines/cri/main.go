@@ -6,7 +6,8 @@
 //	cri-suite keep         makes a pod with a container and prints their ids
 //	cri-suite kept POD ID  looks at the two again
 //
-// CRI_ENDPOINT is where the service listens; containerd's own place without it.
+// CRI_ENDPOINT is where the service listens; containerd's own place without it. CRI_CGROUP is `systemd` where the
+// service uses that driver; LAB_CGROUP is `v2` where all controllers are there.
 package main
 
 import (
@@ -30,6 +31,7 @@ const (
 var (
 	endpoint = cmp.Or(os.Getenv("CRI_ENDPOINT"), containerd)
 	isCrio   = endpoint == crio
+	isV2     = os.Getenv("LAB_CGROUP") == "v2"
 )
 
 // suiteCase is one case; core ones also run in a short run.

@@ -88,21 +88,17 @@ func stats(l *lab) {
 	r, err := l.rt.PodSandboxStats(l.ctx, &cri.PodSandboxStatsRequest{PodSandboxId: p.id})
 	l.ok("PodSandboxStats", err)
 	// CRI-O has no figures of a pod's own on v1.
-	if r.Stats.GetLinux().GetMemory() == nil && (!isCrio || os.Getenv("LAB_CGROUP") == "v2") || len(r.Stats.GetLinux().GetContainers()) != 1 {
+	if r.Stats.GetLinux().GetMemory() == nil && (!isCrio || isV2) || len(r.Stats.GetLinux().GetContainers()) != 1 {
 		l.fatalf("of the pod: %v", r.Stats)
 	}
 }
 
 func cgroupParent(l *lab) {
-	p := l.pod(func(c *cri.PodSandboxConfig) { c.Linux.CgroupParent = "/engines/kubepods/burstable/pod1" })
+	p := l.pod(func(c *cri.PodSandboxConfig) { c.Linux.CgroupParent = parent("kubepods", "burstable", "pod1") })
 	id := l.run(p, "main", forever())
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", l.pid(id)))
 	l.ok("cgroup", err)
-	name := id
-	if isCrio {
-		name = "crio-" + id
-	}
-	if want := p.config.Linux.CgroupParent + "/" + name; !strings.Contains(string(b), want) {
+	if want := p.config.Linux.CgroupParent + "/" + group(id); !strings.Contains(string(b), want) {
 		l.fatalf("no group %s in %s", want, b)
 	}
 }

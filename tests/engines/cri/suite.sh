@@ -6,6 +6,28 @@
 
 configure() {
 	pod_network
+	case $(containerd --version) in
+	*' github.com/containerd/containerd 1.'*) configure_1 ;;
+	*) configure_2 ;;
+	esac
+}
+
+# configure_1: containerd 1.7, whose shipped configuration is for the systemd driver.
+configure_1() {
+	mkdir -p /etc/containerd
+	{
+		shipped containerd/tare-1.7.toml under-test
+		cat <<-'END'
+			[plugins."io.containerd.grpc.v1.cri"]
+			  sandbox_image = "localhost/pause:latest"
+			  enable_cdi = true
+			[plugins."io.containerd.grpc.v1.cri".containerd]
+			  default_runtime_name = "under-test"
+		END
+	} >/etc/containerd/config.toml
+}
+
+configure_2() {
 	mkdir -p /etc/containerd/conf.d
 	cat >/etc/containerd/config.toml <<-END
 		version = 3
@@ -36,6 +58,9 @@ up() {
 	soon 20 /out/cri-suite case status
 }
 
-left() { find /run/containerd/runc -mindepth 2; }
+left() {
+	find /run/containerd/runc -mindepth 2
+	find /sys/fs/cgroup -name 'cri-containerd-*'
+}
 
 announce_cases containerd

@@ -8,11 +8,11 @@ export CRI_ENDPOINT=unix:///run/crio/crio.sock
 configure() {
 	pod_network
 	mkdir -p /etc/crio/crio.conf.d
-	cat >/etc/crio/crio.conf <<-'END'
+	cat >/etc/crio/crio.conf <<-END
 		[crio]
 		storage_driver = "overlay"
 		[crio.runtime]
-		cgroup_manager = "cgroupfs"
+		cgroup_manager = "${CRI_CGROUP:-cgroupfs}"
 		conmon_cgroup = "pod"
 		pinns_path = "/usr/local/lib/crio/pinns"
 		selinux = false
@@ -49,7 +49,7 @@ up() {
 
 left() {
 	find /run/tare -mindepth 1 -maxdepth 1
-	find /sys/fs/cgroup -path '*/engines/*' -name 'crio-*' ! -name 'crio-conmon-*'
+	find /sys/fs/cgroup -path '*/engines*' -name 'crio-*' ! -name 'crio-conmon-*'
 }
 
 announce_cases crio

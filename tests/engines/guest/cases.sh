@@ -59,6 +59,32 @@ systemd_pid1() {
 	podman rm -f s1 >/dev/null
 }
 
+# The same without an engine: the annotation tare.boot, on this machine's own root below an overlay.
+plain_systemd_pid1() {
+	local d=/var/tmp/boot
+	mkdir -p "$d"/{up,work,bundle/rootfs}
+	mount -t tmpfs boot "$d/up"
+	mkdir "$d"/up/{up,work}
+	mount -t overlay -o "lowerdir=/,upperdir=$d/up/up,workdir=$d/up/work" boot "$d/bundle/rootfs"
+	tare spec --bundle "$d/bundle"
+	jq '.annotations["tare.boot"] = "true" | .process.terminal = false | .root.readonly = false | .process.args = ["/usr/lib/systemd/systemd"]
+		| .process.noNewPrivileges = false | .process.rlimits = []
+		| (["CHOWN","DAC_OVERRIDE","FOWNER","FSETID","KILL","SETGID","SETUID","SETPCAP","NET_BIND_SERVICE","SYS_CHROOT","SETFCAP"] | map("CAP_" + .)) as $c
+		| .process.capabilities = {bounding: $c, effective: $c, permitted: $c}' "$d/bundle/config.json" >"$d/config.json"
+	mv "$d/config.json" "$d/bundle/config.json"
+	tare --systemd-cgroup run -d --bundle "$d/bundle" boot >/var/tmp/boot.log 2>&1
+	soon 240 sh -c 'tare exec boot systemctl is-active multi-user.target basic.target | grep -q ^active'
+	eq "$(tare exec boot cat /proc/1/comm)" systemd
+	has "$(tare exec boot cat /proc/1/cgroup)" init.scope
+	has "$(tare exec boot systemctl show -p ControlGroup dbus.service systemd-journald.service)" /system.slice/systemd-journald.service
+	eq "$(tare exec boot systemd-detect-virt)" oci
+	tare exec boot systemd-run --wait -q -p MemoryMax=64M -p TasksMax=20 true
+	tare kill boot
+	soon_eq 120 stopped sh -c 'tare state boot | jq -r .status'
+	tare delete boot
+	umount "$d/bundle/rootfs" "$d/up"
+}
+
 life() {
 	podman import -q /var/tmp/box.tar box >/dev/null
 	eq "$(podman run --rm box echo hello)" hello
@@ -115,6 +141,7 @@ root)
 	run_case 'root: podman, tare, the systemd driver' runtime_is_tare 'tare systemd v2 false'
 	run_case 'root: run, limits, update, pause, stop' life
 	run_case 'root: systemd as process 1' systemd_pid1 /:O
+	run_case 'root: systemd as process 1, by tare alone' plain_systemd_pid1
 	;;
 user)
 	cd || exit
