@@ -2,7 +2,6 @@ package cgroups
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -98,9 +97,13 @@ func (l *Layout) Controllers() ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// Detect reads /proc/self/mountinfo once and returns what is mounted.
-// Without any cgroup mount it returns an empty Layout and no error.
+// Detect returns what is mounted. Where /sys/fs/cgroup is the whole cgroup2 hierarchy, as one statfs and
+// the number of its inode tell, that is all; elsewhere it reads /proc/self/mountinfo, once. Without any
+// cgroup mount it returns an empty Layout and no error.
 func Detect() (Layout, error) {
+	if wholeUnified() {
+		return Layout{Mode: V2, Hierarchies: []Hierarchy{{Mount: defaultMount, Root: "/", Version: 2}}}, nil
+	}
 	b, err := ctl.Read("/proc/self", "mountinfo", make([]byte, 0, 16<<10))
 	if err != nil {
 		return Layout{}, err
@@ -111,18 +114,21 @@ func Detect() (Layout, error) {
 // ErrMode is returned by a constructor for a Config of the wrong kind.
 var ErrMode = errors.New("no such cgroup hierarchy")
 
-// IsUnified reports whether the host uses cgroup v2 alone: a cheap answer
-// (one statfs of /sys/fs/cgroup) for callers that need nothing more.
-func IsUnified() (bool, error) {
-	var st unix.Statfs_t
-	for {
-		err := unix.Statfs(defaultMount, &st)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return false, fmt.Errorf("statfs %q: %w", defaultMount, err)
-		}
-		return st.Type == unix.CGROUP2_SUPER_MAGIC, nil
+// wholeUnified tells whether /sys/fs/cgroup is the cgroup2 hierarchy from its root down, and the caller in
+// the first cgroup namespace: then mountinfo would have nothing to add. A "no" may also be an error,
+// which reading mountinfo will meet again.
+func wholeUnified() bool {
+	const (
+		rootInode = 1          // of any kernfs
+		firstNS   = 0xEFFFFFFB // PROC_CGROUP_INIT_INO, include/linux/proc_ns.h
+	)
+	var fs unix.Statfs_t
+	if unix.Statfs(defaultMount, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+		return false
 	}
+	var st unix.Stat_t
+	if unix.Stat(defaultMount, &st) != nil || st.Ino != rootInode {
+		return false
+	}
+	return unix.Stat("/proc/self/ns/cgroup", &st) == nil && st.Ino == firstNS
 }

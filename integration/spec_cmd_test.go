@@ -106,7 +106,9 @@ func TestPlanJSONIsJSON(t *testing.T) {
 	b := newBundle(t, addMount(mnt("/mnt", "tmpfs", "planned-source")))
 	b.write()
 	out := b.tare("plan", "--json", b.path).ok(t).out
-	decode[any](t, out)
+	if p := decode[struct{ Cgroup struct{ Manager, Why string } }](t, out); p.Cgroup.Manager == "" || p.Cgroup.Why == "" {
+		t.Errorf("%+v", p)
+	}
 	if !holdsText(out, "planned-source") {
 		t.Errorf("%q", out)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -28,9 +29,11 @@ func (rt *Runtime) placeCgroup(ctx context.Context, p *prepared) (*plan.CgroupFa
 	}
 	f := &plan.CgroupFacts{Mode: layout.Mode.String()}
 	p.cgroup = cgroups.Config{Kind: cgroups.Disabled}
-	if rt.cfg.Cgroups == Disabled || layout.Mode == cgroups.NoCgroups {
-		f.Disabled = true
-		return f, hierarchies(f, layout.Config(cgroups.Path{Path: "/"}))
+	switch {
+	case rt.cfg.Cgroups == Disabled:
+		return withoutCgroup(f, &layout, "the caller wants none"), nil
+	case layout.Mode == cgroups.NoCgroups:
+		return withoutCgroup(f, &layout, "no cgroup file system is mounted"), nil
 	}
 	req, err := rt.cgroupRequest(ctx, p, &layout)
 	if err != nil {
@@ -48,8 +51,7 @@ func (rt *Runtime) placeCgroup(ctx context.Context, p *prepared) (*plan.CgroupFa
 			return nil, err
 		}
 		if !ok {
-			f.Disabled = true
-			return f, hierarchies(f, layout.Config(cgroups.Path{Path: "/"}))
+			return withoutCgroup(f, &layout, "the caller has no permission for one, and neither limits nor a path are asked for"), nil
 		}
 	}
 	p.cgroup = cfg
@@ -59,7 +61,36 @@ func (rt *Runtime) placeCgroup(ctx context.Context, p *prepared) (*plan.CgroupFa
 	}
 	f.NeedsPID = mgr.NeedsPID()
 	f.Into = layout.Mode == cgroups.V2 && cfg.Kind == cgroups.Files
-	return f, hierarchies(f, cfg)
+	f.Manager, f.Why = string(cfg.Kind), whyManager(&cfg)
+	hierarchies(f, cfg)
+	return f, nil
+}
+
+func withoutCgroup(f *plan.CgroupFacts, layout *cgroups.Layout, why string) *plan.CgroupFacts {
+	f.Disabled, f.Manager, f.Why = true, string(cgroups.Disabled), why
+	hierarchies(f, layout.Config(cgroups.Path{Path: "/"}))
+	return f
+}
+
+// whyManager says what made it the manager that it is.
+func whyManager(cfg *cgroups.Config) string {
+	var why string
+	switch mode := cfg.Mode(); {
+	case cfg.Kind == cgroups.Systemd && cfg.Unit.User:
+		why = "systemd is asked for, and the caller's is at " + cfg.Unit.Bus
+	case cfg.Kind == cgroups.Systemd:
+		why = "systemd is asked for"
+	case mode == cgroups.V2:
+		why = "cgroup2 is mounted at " + cfg.Dirs[0].Mount
+	case mode == cgroups.V1:
+		why = "v1 hierarchies alone are mounted"
+	default:
+		why = "v1 hierarchies are mounted, and cgroup2 beside them at " + strings.TrimSuffix(cfg.Unified(), cfg.Path)
+	}
+	if cfg.Rootless && cfg.Kind == cgroups.Files {
+		why += ", where the caller may make cgroups"
+	}
+	return why
 }
 
 func (rt *Runtime) cgroupRequest(ctx context.Context, p *prepared, layout *cgroups.Layout) (cgroups.Request, error) {
@@ -100,12 +131,11 @@ func (rt *Runtime) userUnit(ctx context.Context, r *cgroups.Request) (err error)
 	return nil
 }
 
-func hierarchies(f *plan.CgroupFacts, cfg cgroups.Config) error {
+func hierarchies(f *plan.CgroupFacts, cfg cgroups.Config) {
 	for _, d := range cfg.Dirs {
 		f.Hierarchies = append(f.Hierarchies, plan.Hierarchy{Mount: d.Mount, Dir: filepath.Clean(d.Path), Version: d.Version,
 			Controllers: d.Controllers})
 	}
-	return nil
 }
 
 // joinOwn makes a cgroup below the container's and moves the init there. Only then has the container's

@@ -76,6 +76,7 @@ func (rt *Runtime) prepare(ctx context.Context, id string, o *CreateOptions) (*p
 	if err != nil {
 		return nil, err
 	}
+	rt.debug(id, "%s", p.plan.Cgroup)
 	for _, w := range p.plan.Warnings {
 		rt.warn("%s", w)
 	}

@@ -113,8 +113,9 @@ func eachFiles(t *testing.T, fn func(t *testing.T, m cgroups.Manager)) {
 	}
 }
 
+// name is a cgroup below one of the test's own: a test that ends takes its parent away with it.
 func name(t *testing.T) string {
-	return fmt.Sprintf("/tare-cgroups-%d/%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))
+	return fmt.Sprintf("/tare-cgroups-%d-%s/it", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))
 }
 
 // config places path, or a unit with a name made from it.

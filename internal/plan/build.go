@@ -48,6 +48,7 @@ func Build(s *specs.Spec, f *Facts, o *Options) (*Plan, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
+	b.plan.Cgroup = f.Cgroup.choice(o)
 	b.late = smallLimits(b.linux.Resources)
 	b.startInit()
 	if err := b.namespaces(); err != nil {

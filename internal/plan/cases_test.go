@@ -21,10 +21,10 @@ func hostCases() []goldenCase {
 		{name: "sample-v1", facts: v1Facts, base: sampleV1},
 		{name: "cgroupns-on-v1", facts: v1Facts, base: sample},
 		{name: "cgroups-disabled", facts: v2Facts, base: sample, edit: func(_ *specs.Spec, f *plan.Facts, _ *plan.Options) {
-			f.Cgroup.Disabled = true
+			f.Cgroup.Disabled, f.Cgroup.Manager, f.Cgroup.Why = true, "disabled", "the caller wants none"
 		}},
 		{name: "systemd-scope", facts: v2Facts, base: sample, edit: func(_ *specs.Spec, f *plan.Facts, _ *plan.Options) {
-			f.Cgroup.NeedsPID, f.Cgroup.Into = true, false
+			f.Cgroup.NeedsPID, f.Cgroup.Into, f.Cgroup.Manager, f.Cgroup.Why = true, false, "systemd", "systemd is asked for"
 		}},
 		{name: "delegated-cgroup", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
 			s.Process.User.UID = 7

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden plans anew")
 // v1Facts is a host like many: each v1 controller mounted by itself, root.
 func v1Facts() *plan.Facts {
 	f := hostFacts()
-	f.Cgroup = plan.CgroupFacts{Mode: "v1"}
+	f.Cgroup = plan.CgroupFacts{Mode: "v1", Manager: "cgroupfs", Why: "v1 hierarchies alone are mounted"}
 	for _, c := range []string{"cpu", "memory", "pids", "devices", "freezer"} {
 		f.Cgroup.Hierarchies = append(f.Cgroup.Hierarchies, plan.Hierarchy{Mount: "/sys/fs/cgroup/" + c,
 			Dir: "/sys/fs/cgroup/" + c + "/box", Version: 1, Controllers: []string{c}})
@@ -35,7 +35,7 @@ func v1Facts() *plan.Facts {
 
 func v2Facts() *plan.Facts {
 	f := hostFacts()
-	f.Cgroup = plan.CgroupFacts{Mode: "v2", Into: true,
+	f.Cgroup = plan.CgroupFacts{Mode: "v2", Manager: "cgroupfs", Why: "cgroup2 is mounted at /sys/fs/cgroup", Into: true,
 		Hierarchies: []plan.Hierarchy{{Mount: "/sys/fs/cgroup", Dir: "/sys/fs/cgroup/box", Version: 2}}}
 	return f
 }
@@ -47,7 +47,7 @@ func hostFacts() *plan.Facts {
 func rootlessFacts() *plan.Facts {
 	f := v2Facts()
 	f.Privileged, f.EUID, f.EGID = false, 1000, 1000
-	f.Cgroup.Disabled = true
+	f.Cgroup.Disabled, f.Cgroup.Manager, f.Cgroup.Why = true, "disabled", "the caller has no permission for one"
 	return f
 }
 

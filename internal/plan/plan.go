@@ -13,8 +13,10 @@ import (
 
 // Plan is all that will be done. Host and Init meet at barriers of the same names in the same order.
 type Plan struct {
-	Host []step.Step
-	Init []step.Step
+	// Cgroup is who manages the container's cgroup, and why; zero for an exec, which finds it made.
+	Cgroup CgroupChoice
+	Host   []step.Step
+	Init   []step.Step
 	// FDs is the table of descriptors that the init gets: step.FD n names FDs[n-1].
 	FDs []FDSource
 	// Warnings are sentences for the user, with their config path.
@@ -108,11 +110,21 @@ type UserMaps struct{ UID, GID []specs.LinuxIDMapping }
 // CgroupFacts is how the host's cgroups look.
 type CgroupFacts struct {
 	Mode        string // "v1", "v2", "hybrid", "none"
+	Manager     string // "cgroupfs", "systemd", "disabled"
+	Why         string // what made it that manager, as a sentence's part
 	Disabled    bool   // nothing is to be done about cgroups
 	NeedsPID    bool   // the manager makes the cgroup around a process (systemd)
 	Into        bool   // CLONE_INTO_CGROUP covers all that a process must join
 	NoJoin      bool   // the caller has no permission: the container runs without a cgroup of its own
 	Hierarchies []Hierarchy
+}
+
+// CgroupChoice says who manages a container's cgroup.
+type CgroupChoice struct {
+	Manager string // "cgroupfs", "systemd"; "disabled": nobody, there is none
+	Mode    string // as in CgroupFacts
+	Path    string // for people; "" when there is none
+	Why     string
 }
 
 // Hierarchy is one mounted cgroup hierarchy.

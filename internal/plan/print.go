@@ -6,9 +6,14 @@ import (
 	"tare/internal/step"
 )
 
-// Text is the plan for people: the host's list, the init's list, and the descriptors that travel.
+// Text is the plan for people: who manages the cgroup, the host's list, the init's list, and the
+// descriptors that travel.
 func (p *Plan) Text() string {
-	b := append([]byte(nil), "host:\n"...)
+	var b []byte
+	if p.Cgroup != (CgroupChoice{}) {
+		b = append(append(b, p.Cgroup.String()...), '\n')
+	}
+	b = append(b, "host:\n"...)
 	b = indent(b, step.AppendText(nil, p.Host))
 	b = append(b, "init:\n"...)
 	b = indent(b, step.AppendText(nil, p.Init))
@@ -37,6 +42,22 @@ func (p *Plan) Text() string {
 	return string(b)
 }
 
+func (f *CgroupFacts) choice(o *Options) CgroupChoice {
+	c := CgroupChoice{Manager: f.Manager, Mode: f.Mode, Why: f.Why}
+	if !f.Disabled {
+		c.Path = o.CgroupPath
+	}
+	return c
+}
+
+// String is a line such as `cgroup: cgroupfs on v2, /box: cgroup2 is mounted at /sys/fs/cgroup`.
+func (c CgroupChoice) String() string {
+	if c.Path == "" {
+		return fmt.Sprintf("cgroup: %s: %s", c.Manager, c.Why)
+	}
+	return fmt.Sprintf("cgroup: %s on %s, %s: %s", c.Manager, c.Mode, c.Path, c.Why)
+}
+
 func indent(b, text []byte) []byte {
 	start := true
 	for _, c := range text {
@@ -49,10 +70,14 @@ func indent(b, text []byte) []byte {
 	return b
 }
 
-// JSON is the plan for programs: {"host": […], "init": […], "descriptors": […], "warnings": […]}, the
-// steps as step.AppendJSON writes them.
+// JSON is the plan for programs: {"cgroup": {…}, "host": […], "init": […], "descriptors": […], "warnings": […]},
+// the steps as step.AppendJSON writes them; an exec's has no cgroup.
 func (p *Plan) JSON() []byte {
-	b := step.AppendJSON([]byte(`{"host":`), p.Host)
+	b := []byte(`{`)
+	if c := &p.Cgroup; *c != (CgroupChoice{}) {
+		b = fmt.Appendf(b, `"cgroup":{"manager":%s,"mode":%s,"path":%s,"why":%s},`, quote(c.Manager), quote(c.Mode), quote(c.Path), quote(c.Why))
+	}
+	b = step.AppendJSON(append(b, `"host":`...), p.Host)
 	b = step.AppendJSON(append(b, `,"init":`...), p.Init)
 	b = append(b, `,"descriptors":[`...)
 	for i, f := range p.FDs {
