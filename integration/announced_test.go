@@ -37,7 +37,7 @@ func proofs() []proof {
 		{item: "linux.seccomp.knownFlags:*", test: TestEveryAnnouncedSeccompFlagIsTaken},
 		{item: "linux.seccomp.supportedFlags:*", test: TestEveryAnnouncedSeccompFlagIsTaken},
 		{item: "linux.apparmor.enabled:true", test: TestApparmorProfileIsTheProcesss},
-		{item: "linux.selinux.enabled:true", elsewhere: "internal/initstage TestLabelError"},
+		{item: "linux.selinux.enabled:true", test: TestSelinuxLabelIsTheProcesss},
 		{item: "linux.intelRdt.enabled:true", elsewhere: "internal/host TestRdtOwn"},
 		{item: "linux.intelRdt.schemata:true", elsewhere: "internal/host TestRdtUpdate"},
 		{item: "linux.intelRdt.monitoring:true", elsewhere: "internal/host TestRdtStat"},
@@ -53,6 +53,7 @@ func proofs() []proof {
 		{item: "potentiallyUnsafeConfigAnnotations:org.criu.config", test: TestRestoredContainerGoesOnWhereItWas},
 		{item: "potentiallyUnsafeConfigAnnotations:org.systemd.property.", elsewhere: "cgroups/systemd TestAnnotated"},
 		{item: "potentiallyUnsafeConfigAnnotations:run.oci.", test: TestPidfdReceiverAnnotation},
+		{item: "potentiallyUnsafeConfigAnnotations:tare.boot", test: TestBootGivesAnInitItsPlaces},
 	}
 }
 

@@ -3,48 +3,49 @@ package report
 
 // Facts is all that `testprog facts` says about its own process.
 type Facts struct {
-	UID         [4]int              // real, effective, saved, filesystem
-	GID         [4]int              // real, effective, saved, filesystem
-	Groups      []int               // supplementary groups, sorted
-	Caps        map[string][]string // inheritable, permitted, effective, bounding, ambient: sorted CAP_ names
-	NoNewPrivs  bool
-	Seccomp     int // 0 none, 1 strict, 2 filter
-	Filters     int // number of attached seccomp filters
-	Umask       int
-	OOMScoreAdj int
-	Rlimits     map[string][2]uint64 // RLIMIT_ name: soft, hard (soft NOFILE is raised by the Go runtime)
-	Env         []string
-	Args        []string
-	Cwd         string
-	FDs         map[int]string // number: link text
-	Mounts      []Mount
-	NS          map[string]string // file name in /proc/self/ns: link text
-	UIDMap      [][3]int
-	GIDMap      [][3]int
-	Setgroups   string
-	Hostname    string
-	Domainname  string
-	PID         int
-	PPID        int
-	SID         int
-	PGID        int
-	Policy      int // scheduling policy
-	Nice        int
-	Priority    int // real-time priority
-	IOPrio      int // class<<13 | level
-	Personality int
-	Affinity    []int
-	TimeOffsets string // text of /proc/self/timens_offsets
-	Uptime      float64
-	Cgroup      []string // lines of /proc/self/cgroup
-	SigBlocked  string   // hexadecimal mask
-	Keyring     string   // description of the session keyring
-	MemPolicy   int
-	MemNodes    []int
-	LoUp        bool
-	Links       []string // network interface names
-	PDeathSig   int
-	Dumpable    int
+	UID          [4]int              // real, effective, saved, filesystem
+	GID          [4]int              // real, effective, saved, filesystem
+	Groups       []int               // supplementary groups, sorted
+	Caps         map[string][]string // inheritable, permitted, effective, bounding, ambient: sorted CAP_ names
+	NoNewPrivs   bool
+	Seccomp      int // 0 none, 1 strict, 2 filter
+	Filters      int // number of attached seccomp filters
+	Umask        int
+	OOMScoreAdj  int
+	Rlimits      map[string][2]uint64 // RLIMIT_ name: soft, hard (soft NOFILE is raised by the Go runtime)
+	Env          []string
+	Args         []string
+	Cwd          string
+	FDs          map[int]string // number: link text
+	Mounts       []Mount
+	NS           map[string]string // file name in /proc/self/ns: link text
+	UIDMap       [][3]int
+	GIDMap       [][3]int
+	Setgroups    string
+	Hostname     string
+	Domainname   string
+	PID          int
+	PPID         int
+	SID          int
+	PGID         int
+	Policy       int // scheduling policy
+	Nice         int
+	Priority     int // real-time priority
+	IOPrio       int // class<<13 | level
+	Personality  int
+	Affinity     []int
+	TimeOffsets  string // text of /proc/self/timens_offsets
+	Uptime       float64
+	Cgroup       []string // lines of /proc/self/cgroup
+	SigBlocked   string   // hexadecimal mask
+	Keyring      string   // description of the session keyring
+	KeyringLabel string   // its security label, "" for none
+	MemPolicy    int
+	MemNodes     []int
+	LoUp         bool
+	Links        []string // network interface names
+	PDeathSig    int
+	Dumpable     int
 }
 
 // Mount is one line of mountinfo.

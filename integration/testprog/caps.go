@@ -44,9 +44,10 @@ func links() []string {
 }
 
 // keyring describes the session keyring, without creating one ("" when it cannot be read).
-func keyring() string {
+// keyring asks for a text about the session keyring.
+func keyring(command int) string {
 	buf := make([]byte, 256)
-	n, err := unix.KeyctlBuffer(unix.KEYCTL_DESCRIBE, unix.KEY_SPEC_SESSION_KEYRING, buf, 0)
+	n, err := unix.KeyctlBuffer(command, unix.KEY_SPEC_SESSION_KEYRING, buf, 0)
 	if err != nil {
 		return ""
 	}

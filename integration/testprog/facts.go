@@ -20,7 +20,7 @@ func gather() report.Facts {
 		NS: nsLinks("self"), Mounts: mounts(), Cgroup: lines("/proc/self/cgroup"),
 		UIDMap: idMap("/proc/self/uid_map"), GIDMap: idMap("/proc/self/gid_map"),
 		Setgroups: text("/proc/self/setgroups"), TimeOffsets: text("/proc/self/timens_offsets"),
-		Rlimits: rlimits(), LoUp: loUp(), Links: links(), Keyring: keyring(),
+		Rlimits: rlimits(), LoUp: loUp(), Links: links(), Keyring: keyring(unix.KEYCTL_DESCRIBE), KeyringLabel: keyring(unix.KEYCTL_GET_SECURITY),
 	}
 	f.SID, _ = unix.Getsid(0)
 	f.Cwd, _ = unix.Getwd()

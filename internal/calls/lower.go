@@ -97,7 +97,7 @@ func (l *lowering) step(s step.Step) bool {
 	case *step.Setsid:
 		l.call(unix.SYS_SETSID)
 	case *step.Keyring:
-		return l.keyring(s)
+		l.keyring(s)
 	case *step.SetPropagation:
 		l.call(unix.SYS_MOUNT, num(0), l.text(s.Path), num(0), num(s.Flags), num(0))
 	case *step.OpenRootfs:
@@ -186,18 +186,22 @@ func (l *lowering) loopback() {
 }
 
 // keyring joins a session keyring. Its permissions must be those of a keyring that root has made, or
-// what a lane has made of them: search is added.
-func (l *lowering) keyring(k *step.Keyring) bool {
-	if k.Label != "" {
-		return false
-	}
+// what a lane has made of them: search is added. A label that is left for the next key execve takes back.
+func (l *lowering) keyring(k *step.Keyring) {
 	const (
 		prefix, suffix = "keyring;0;0;3f1", "0000;"
 		fresh          = 0x3f130000
 		search         = 0x08080000
 	)
 	const key = slotKey
-	join := l.on(l.into(key, unix.SYS_KEYCTL, num(unix.KEYCTL_JOIN_SESSION_KEYRING), l.text(k.Name)), uint16(unix.ENOSYS))
+	if k.Label != "" {
+		l.writeProc("thread-self/attr/keycreate", k.Label)
+	}
+	join := l.into(key, unix.SYS_KEYCTL, num(unix.KEYCTL_JOIN_SESSION_KEYRING), l.text(k.Name))
+	if k.Label != "" {
+		l.writeProc("thread-self/attr/keycreate", "")
+	}
+	absent := l.on(join, uint16(unix.ENOSYS))
 	text := l.room(128)
 	l.call(unix.SYS_KEYCTL, num(unix.KEYCTL_DESCRIBE), slot(key), text, num(128))
 	l.same(text, prefix)
@@ -205,8 +209,7 @@ func (l *lowering) keyring(k *step.Keyring) bool {
 	has := l.refuse(text.plus(len(prefix)), 0xff, 'b')
 	l.expect(text.plus(len(prefix)), 0xff, '3')
 	l.call(unix.SYS_KEYCTL, num(unix.KEYCTL_SETPERM), slot(key), num(fresh|search))
-	l.land(join, has)
-	return true
+	l.land(absent, has)
 }
 
 // same leaves the step unless the memory at at begins with want.

@@ -102,6 +102,12 @@ func (l *lowering) mountFS(m *step.Mount) bool {
 	}
 	t := l.slot()
 	l.newFS(t, m.FSType, m.Source, set, data, mode)
+	if m.Label != "" {
+		dir := l.slot()
+		l.into(dir, unix.SYS_OPENAT, slot(t), l.text("."), num(unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC))
+		l.call(unix.SYS_FSETXATTR, slot(dir), l.text(rootfs.SELinuxXattr), l.text(m.Label), num(len(m.Label)), num(0))
+		l.close(dir)
+	}
 	if late {
 		l.setattr(t, false, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 	}

@@ -51,7 +51,7 @@ func TestLabelError(t *testing.T) {
 	for lsm, at := range map[string]string{"apparmor": "process.apparmorProfile", "selinux": "process.selinuxLabel"} {
 		j := &job{t: t, clone: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, steps: append([]step.Step{&step.ExecLabel{Place: step.At(at), LSM: lsm, Label: "no-such-label"}}, plain()...)}
 		j.start()
-		if got := text(j.failure()); !strings.HasPrefix(got, at+": write to `/proc/thread-self/attr/") {
+		if got := text(j.failure()); !strings.HasPrefix(got, at+": write \"no-such-label\" to `/proc/thread-self/attr/") {
 			t.Errorf("got %s", got)
 		}
 	}

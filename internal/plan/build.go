@@ -206,15 +206,20 @@ func smallLimits(r *specs.LinuxResources) bool {
 func (b *builder) startInit() {
 	b.init(&step.Setsid{})
 	if !b.o.NoNewKeyring {
-		label := ""
-		if b.s.Process != nil {
-			label = b.s.Process.SelinuxLabel
-		}
-		b.init(&step.Keyring{Name: "_ses." + b.o.ID, Label: label})
+		b.keyring(b.s.Process)
 	}
 	if b.makes(specs.NetworkNamespace) {
 		b.init(&step.Loopback{Place: b.nsPlace(specs.NetworkNamespace)})
 	}
+}
+
+// keyring makes a new session keyring, which can fail for the process's label alone.
+func (b *builder) keyring(p *specs.Process) {
+	k := &step.Keyring{Name: "_ses." + b.o.ID}
+	if p != nil && p.SelinuxLabel != "" {
+		k.Label, k.Place = p.SelinuxLabel, step.At("process.selinuxLabel")
+	}
+	b.init(k)
 }
 
 // check refuses what these facts do not allow.

@@ -42,7 +42,7 @@ func BuildExec(s *specs.Spec, p *specs.Process, f *ExecFacts, o *Options) (*Plan
 	}
 	b.init(&step.Setsid{})
 	if !o.NoNewKeyring {
-		b.init(&step.Keyring{Name: "_ses." + o.ID, Label: p.SelinuxLabel})
+		b.keyring(p)
 	}
 	if p.Terminal {
 		rows, cols := b.consoleSize(p)

@@ -278,8 +278,11 @@ func (b *builder) label(s *step.Mount) {
 		return
 	}
 	switch s.FSType {
-	case "proc", "sysfs", "mqueue":
-		return // mqueue is labelled through the descriptor's process label
+	case "proc", "sysfs":
+		return
+	case "mqueue": // takes no options
+		s.Label = b.linux.MountLabel
+		return
 	}
 	kind := "context"
 	if t := b.s.Annotations["run.oci.mount_context_type"]; t != "" {

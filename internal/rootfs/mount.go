@@ -103,6 +103,11 @@ func (r *Root) newFS(m *step.Mount, idmap int) error {
 			return err
 		}
 	}
+	if m.Label != "" {
+		if err := labelFile(t.fd.Int(), m.Label); err != nil {
+			return err
+		}
+	}
 	if late {
 		if err := sys.MountSetattr(t.fd.Int(), false, sys.MountAttr{Set: sys.MOUNT_ATTR_RDONLY}); err != nil {
 			return err

@@ -49,7 +49,7 @@ const (
 // Set and Clear are MS_* flags that were asked for and asked to be cleared; they become mount
 // attributes. RecSet and RecClr are MOUNT_ATTR_* bits for the whole tree, applied after them.
 // Propagation are MS_SHARED…MS_REC values, applied in order after that. Data are the file
-// system's own options, one `key` or `key=value` each. Label is a SELinux context option for Data.
+// system's own options, one `key` or `key=value` each.
 type Mount struct {
 	Place
 	Type        MountKind
@@ -58,6 +58,7 @@ type Mount struct {
 	FSType      string
 	Set, Clear  uint64
 	Data        []string
+	Label       string // SELinux label of a new file system's root, for one without a context= option
 	RecSet      uint64
 	RecClr      uint64
 	Propagation []uint32

@@ -240,6 +240,7 @@ func (m *Mount) walk(w walker) {
 	w.bits("set", &m.Set, msName)
 	w.bits("clear", &m.Clear, msName)
 	w.strs("data", &m.Data)
+	w.str("label", &m.Label)
 	w.bits("recSet", &m.RecSet, attrName)
 	w.bits("recClr", &m.RecClr, attrName)
 	w.u32s("propagation", &m.Propagation)

@@ -24,6 +24,17 @@ func OpenAt2(dir int, path string, how OpenHow) (*FD, error) {
 	return opened(n, errno, "openat2", path)
 }
 
+// FSetXattr is fsetxattr(2) without flags.
+func FSetXattr(fd int, name, value string) error {
+	n, nul := cstring(name)
+	v, nul2 := cstring(value)
+	if nul || nul2 {
+		return fail("fsetxattr", value, syscall.EINVAL)
+	}
+	_, errno := slow(syscall.SYS_FSETXATTR, uintptr(fd), uintptr(unsafe.Pointer(n)), uintptr(unsafe.Pointer(v)), uintptr(len(value)), 0, 0)
+	return fail("fsetxattr "+name, value, errno)
+}
+
 // OpenAt is openat(2). O_CLOEXEC is added.
 func OpenAt(dir int, path string, flags int, mode uint32) (*FD, error) {
 	p, nul := cstring(path)

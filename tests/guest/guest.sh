@@ -34,12 +34,12 @@ GUEST_DIR=${GUEST_DIR:-/var/lib/tare-guest}
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-600}
 self=$(readlink -f "$0")
 wire=${self%/*}/guestwire.py
-rundir=$GUEST_DIR/run
+rundir=${GUEST_RUN:-$GUEST_DIR/run}
 agent_port=7777 # inside the guest
 
 # Guest packages beside debootstrap's minbase set.
 packages=(systemd systemd-sysv libpam-systemd dbus dbus-user-session udev kmod
-	python3 iproute2 iptables jq crun runc criu libcriu2 apparmor uidmap bpftool
+	python3 iproute2 iptables jq crun runc criu libcriu2 apparmor secilc uidmap bpftool
 	libseccomp2 libcap2-bin procps strace busybox-static keyutils
 	virtiofsd cpio xz-utils zstd)
 read -ra extra <<<"${GUEST_EXTRA:-}"

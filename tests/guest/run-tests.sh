@@ -7,8 +7,9 @@
 #   run-tests.sh can                       is a guest possible here? (installs QEMU; says why not)
 #   run-tests.sh core                      what core.list says: trixie's kernel, cgroup v2
 #   run-tests.sh all                       everything on cgroup v2 (trixie), as root and as a user, 200 containers at once and
-#                                          the smallest memory limits; everything on hybrid (bookworm); the core on the
-#                                          newest kernel (sid); what has to do with cgroups on v1 (bookworm)
+#                                          the smallest memory limits; labels, with SELinux in AppArmor's place; everything on
+#                                          hybrid (bookworm); the core on the newest kernel (sid); what has to do with cgroups
+#                                          on v1 (bookworm). Two guests side by side, where there is memory for them
 #   run-tests.sh one KERNEL CGROUP [PATTERN [PACKAGE...]]
 #   run-tests.sh user KERNEL CGROUP [PATTERN]   the integration tests as an unprivileged user
 #
@@ -71,14 +72,14 @@ once() {
 	done <<<"$list" | "$report" -live -save "$out/guest-$name.json" || true
 }
 
-# boot KERNEL CGROUP: false, with a failure on record, if it does not come up. A guest that does not
+# boot KERNEL CGROUP [WHAT]: false, with a failure on record, if it does not come up. A guest that does not
 # boot must not look like one without tests.
 boot() {
-	say "" "== guest: $1, cgroup $2"
+	say "" "== guest: $1, cgroup $2${3:+, $3}"
 	began=$SECONDS
 	if ! GUEST_SHARE=$PWD "$guest" boot --kernel "$1" --cgroup "$2"; then
 		printf '{"Action":"output","Package":"guest@%s","Output":"did not boot\\n"}\n{"Action":"fail","Package":"guest@%s"}\n' \
-			"$1-$2" "$1-$2" >"$out/guest-$1-$2.json"
+			"$1-$2" "$1-$2" >"$out/guest-$1-$2${3:+-$3}.json"
 		return 1
 	fi
 	# No udev coldplug in there: the I/O scheduler that has weights is loaded by hand.
@@ -97,7 +98,7 @@ prepare() {
 	"$GO" build -o "$report" ./tests/report
 	"$guest" make
 	# Whatever happens, no emulator is left running.
-	trap '"$guest" halt >/dev/null 2>&1' EXIT
+	trap '"$guest" halt >/dev/null 2>&1; GUEST_RUN=$second "$guest" halt >/dev/null 2>&1' EXIT
 }
 
 # limits searches the smallest memory limits at which tare and crun run and exec a program; tare's may not be larger.
@@ -124,6 +125,43 @@ managers() { grep '/cgroups[/ ]' <<<"$list"; }
 # The integration tests that another hierarchy may make fail: what v1 alone has to show, after hybrid.
 of_cgroups='Cgroup|Limit|Memory|CPU|Pids|BlockIO|Huge|Rdma|Network(Class|Prior)|Device|Update|Pause|Resume|Freez|Kill'
 of_cgroups+='|Delete|OOM|Events|Stats|Systemd|Slice|Scope|Contention|Controller|Hierarch|Unified|Weight|Throttl|Cpuset'
+
+# What `all` runs, in two rows of guests that take about as long.
+v2_guests() {
+	if boot trixie v2; then
+		TARE_CONTENTION=200 run_in run "$list" trixie-v2
+		run_in as-user "$(integration)" trixie-v2-user
+		say "" "== the smallest memory limits, beside crun"
+		limits
+		halt trixie v2
+	fi
+	if GUEST_APPEND='lsm=landlock,lockdown,yama,selinux,bpf selinux=1 enforcing=0' boot trixie v2 selinux; then
+		run_in run "$(integration)" trixie-v2-selinux -test.run 'Selinux|MountLabel|MountContext|ProcessLabel'
+		halt trixie v2
+	fi
+}
+
+other_guests() {
+	if boot bookworm hybrid; then
+		run_in run "$list" bookworm-hybrid
+		halt bookworm hybrid
+	fi
+	if boot sid v2; then
+		run_in run "$(integration)" sid-v2 -test.run "$as_root"
+		run_in as-user "$(integration)" sid-v2-user -test.run "$as_user"
+		halt sid v2
+	fi
+	if boot bookworm v1; then
+		run_in run "$(managers)" bookworm-v1-managers
+		run_in run "$(integration)" bookworm-v1 -test.run "$of_cgroups"
+		halt bookworm v1
+	fi
+}
+
+second=${GUEST_DIR:-/var/lib/tare-guest}/run-2
+room_for_two() {
+	[[ $(nproc) -gt 1 && $(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo) -gt $((2 * ${GUEST_MEM:-4096} + 3000)) ]]
+}
 
 finish() {
 	say "" "== report: guest"
@@ -165,26 +203,16 @@ all)
 	as_root=$(core_pattern root) as_user=$(core_pattern user)
 	prepare
 	binaries "${kernel_packages[@]}"
-	if boot trixie v2; then
-		TARE_CONTENTION=200 run_in run "$list" trixie-v2
-		run_in as-user "$(integration)" trixie-v2-user
-		say "" "== the smallest memory limits, beside crun"
-		limits
-		halt trixie v2
-	fi
-	if boot bookworm hybrid; then
-		run_in run "$list" bookworm-hybrid
-		halt bookworm hybrid
-	fi
-	if boot sid v2; then
-		run_in run "$(integration)" sid-v2 -test.run "$as_root"
-		run_in as-user "$(integration)" sid-v2-user -test.run "$as_user"
-		halt sid v2
-	fi
-	if boot bookworm v1; then
-		run_in run "$(managers)" bookworm-v1-managers
-		run_in run "$(integration)" bookworm-v1 -test.run "$of_cgroups"
-		halt bookworm v1
+	if room_for_two; then
+		say "the other guests' output: ${out#"$PWD"/}/guest-others.txt"
+		GUEST_RUN=$second other_guests </dev/null >"$out/guest-others.txt" 2>&1 &
+		others=$!
+		v2_guests
+		wait "$others" || true
+		cat "$out/guest-others.txt"
+	else
+		v2_guests
+		other_guests
 	fi
 	finish
 	;;

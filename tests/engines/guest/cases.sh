@@ -77,7 +77,7 @@ plain_systemd_pid1() {
 	eq "$(tare exec boot cat /proc/1/comm)" systemd
 	has "$(tare exec boot cat /proc/1/cgroup)" init.scope
 	has "$(tare exec boot systemctl show -p ControlGroup dbus.service systemd-journald.service)" /system.slice/systemd-journald.service
-	eq "$(tare exec boot systemd-detect-virt)" oci
+	eq "$(tare exec boot cat /run/systemd/container)" oci
 	tare exec boot systemd-run --wait -q -p MemoryMax=64M -p TasksMax=20 true
 	tare kill boot
 	soon_eq 120 stopped sh -c 'tare state boot | jq -r .status'

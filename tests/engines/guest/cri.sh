@@ -3,6 +3,7 @@
 # is thrown away, so its own root takes what a lab has elsewhere. The engine of crio and the client are in out/engines.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../../.." && pwd)
+systemctl stop containerd # Debian's package has started it: it would answer in the suite's place
 mkdir -p /suite /out /contrib
 cp -a "$top/tests/engines/." /suite
 cp -a "$top/contrib/." /contrib
