@@ -4,6 +4,9 @@
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 systemctl stop containerd # Debian's package has started it: it would answer in the suite's place
+# udev gives each new interface another address, behind the back of CNI, which remembers the first.
+ln -s /dev/null /etc/systemd/network/99-default.link
+udevadm control --reload
 mkdir -p /suite /out /contrib
 cp -a "$top/tests/engines/." /suite
 cp -a "$top/contrib/." /contrib
