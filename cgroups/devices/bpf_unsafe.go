@@ -3,6 +3,7 @@ package devices
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"structs"
 	"unsafe"
 
@@ -128,19 +129,28 @@ func attachedIDs(cgroup int) ([]uint32, error) {
 	return ids[:min(int(attr.progCnt), len(ids))], nil
 }
 
-// openProgram returns a descriptor of the program, and its name.
-func openProgram(id uint32) (fd int, name string, err error) {
+// openProgram returns a descriptor of the program, its name, and whether its
+// instructions are those of want. The kernel may have rewritten some, which
+// makes it another program.
+func openProgram(id uint32, want []insn) (fd int, name string, same bool, err error) {
 	fd, err = bpf(unix.BPF_PROG_GET_FD_BY_ID, &objByID{id: id})
 	if err != nil {
-		return -1, "", fmt.Errorf("bpf program %d: %w", id, err)
+		return -1, "", false, fmt.Errorf("bpf program %d: %w", id, err)
 	}
-	var info progInfo
+	insns := make([]insn, len(want))
+	size := uint32(len(want)) * uint32(unsafe.Sizeof(insn{}))
+	info := progInfo{xlatedLen: size}
+	if size > 0 {
+		info.xlated = pointer(&insns[0])
+	}
 	attr := objInfo{fd: uint32(fd), len: uint32(unsafe.Sizeof(info)), info: pointer(&info)}
 	_, err = bpf(unix.BPF_OBJ_GET_INFO_BY_FD, &attr)
 	runtime.KeepAlive(&info)
+	runtime.KeepAlive(insns)
 	if err != nil {
 		unix.Close(fd)
-		return -1, "", fmt.Errorf("bpf program %d: info: %w", id, err)
+		return -1, "", false, fmt.Errorf("bpf program %d: info: %w", id, err)
 	}
-	return fd, unix.ByteSliceToString(info.name[:]), nil
+	same = size > 0 && info.xlatedLen == size && info.xlated != 0 && slices.Equal(insns, want)
+	return fd, unix.ByteSliceToString(info.name[:]), same, nil
 }
