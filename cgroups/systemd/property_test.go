@@ -191,3 +191,16 @@ func FuzzParseVersion(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseBandwidth(f *testing.F) {
+	f.Add("max", "100000")
+	f.Add("-1", "0")
+	f.Add("50000", "")
+	f.Fuzz(func(t *testing.T, q, p string) {
+		quota, period := parseBandwidth(q, p)
+		if quota == 0 || quota < -1 || period == 0 || period == infinity {
+			t.Fatalf("%q, %q: %d, %d", q, p, quota, period)
+		}
+		roundQuota(max(quota, 0), period)
+	})
+}
