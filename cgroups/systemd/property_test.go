@@ -204,6 +204,8 @@ func FuzzParseBandwidth(f *testing.F) {
 		if quota == 0 || quota < -1 || period == 0 || period == infinity {
 			t.Fatalf("%q, %q: %d, %d", q, p, quota, period)
 		}
-		roundQuota(max(quota, 0), period)
+		if v := roundQuota(max(quota, 0), period); v%10000 != 0 {
+			t.Fatalf("%q, %q: %d", q, p, v)
+		}
 	})
 }
