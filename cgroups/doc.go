@@ -5,10 +5,12 @@
 //	layout, err := cgroups.Detect()
 //	place, err := cgroups.Resolve(cgroups.Request{CgroupsPath: "/demo/one", ID: "one", Mode: layout.Mode})
 //	m, err := manager.New(layout.Config(place))
-//	err = m.Create(ctx, cgroups.CreateOptions{})
+//	err = m.Create(ctx, cgroups.CreateOptions{Resources: resources})
 //	_, err = m.Set(ctx, resources)
 //	err = m.Join(pid, cgroups.All)
+//	stats, err := m.Stat()
 //	...
+//	err = m.Kill(ctx)
 //	err = m.Destroy(ctx)
 //
 // A Manager is fully described by its [Config], a small value that marshals to

@@ -18,7 +18,9 @@ const (
 )
 
 // Stats is what a cgroup has used, marshalled as the data of an OCI stats
-// event. Nanoseconds are since creation, bytes are now unless said.
+// event. Times and counts are sums since the cgroup was made, bytes are those
+// in use now, unless a field says otherwise. A zero may also mean that this
+// kernel or this version has no such figure.
 type Stats struct {
 	CPU     CPUStats                `json:"cpu"`
 	CPUSet  CPUSetStats             `json:"cpuset"`
@@ -47,28 +49,29 @@ type CPUUsage struct {
 	User         uint64   `json:"user"`
 }
 
-// Throttling counts quota periods and those cut short; Time in nanoseconds.
+// Throttling is what the quota did.
 type Throttling struct {
-	Periods          uint64 `json:"periods,omitempty"`
-	ThrottledPeriods uint64 `json:"throttledPeriods,omitempty"`
-	ThrottledTime    uint64 `json:"throttledTime,omitempty"`
-	BurstPeriods     uint64 `json:"burstPeriods,omitempty"`
-	BurstTime        uint64 `json:"burstTime,omitempty"`
+	Periods          uint64 `json:"periods,omitempty"`          // that have passed with something to run
+	ThrottledPeriods uint64 `json:"throttledPeriods,omitempty"` // in which the quota was used up
+	ThrottledTime    uint64 `json:"throttledTime,omitempty"`    // nanoseconds
+	BurstPeriods     uint64 `json:"burstPeriods,omitempty"`     // that used saved-up time
+	BurstTime        uint64 `json:"burstTime,omitempty"`        // nanoseconds
 }
 
-// CPUSetStats are the settings of the cpuset controller; flags are 0 or 1.
+// CPUSetStats are the settings of the cpuset controller. Those without a
+// comment are flags, 0 or 1, which only v1 has.
 type CPUSetStats struct {
-	CPUs                  []uint16 `json:"cpus,omitempty"`
+	CPUs                  []uint16 `json:"cpus,omitempty"` // numbers; on v2 those in effect
 	CPUExclusive          uint64   `json:"cpu_exclusive"`
-	Mems                  []uint16 `json:"mems,omitempty"`
+	Mems                  []uint16 `json:"mems,omitempty"` // numbers of nodes; on v2 those in effect
 	MemHardwall           uint64   `json:"mem_hardwall"`
 	MemExclusive          uint64   `json:"mem_exclusive"`
 	MemoryMigrate         uint64   `json:"memory_migrate"`
 	MemorySpreadPage      uint64   `json:"memory_spread_page"`
 	MemorySpreadSlab      uint64   `json:"memory_spread_slab"`
-	MemoryPressure        uint64   `json:"memory_pressure"`
+	MemoryPressure        uint64   `json:"memory_pressure"` // reclaims per second, times 1000 (v1)
 	SchedLoadBalance      uint64   `json:"sched_load_balance"`
-	SchedRelaxDomainLevel int64    `json:"sched_relax_domain_level"`
+	SchedRelaxDomainLevel int64    `json:"sched_relax_domain_level"` // -1 (the system's) to 5 (v1)
 }
 
 // MemoryEntry is one counter, in bytes. Limit is math.MaxUint64 on v2 and
@@ -76,29 +79,34 @@ type CPUSetStats struct {
 type MemoryEntry struct {
 	Limit   uint64 `json:"limit"`
 	Usage   uint64 `json:"usage,omitempty"`
-	Max     uint64 `json:"max,omitempty"` // the highest usage so far
+	Max     uint64 `json:"max,omitempty"` // the highest usage so far, bytes
 	Failcnt uint64 `json:"failcnt"`       // how often the limit was hit
 }
 
-// MemoryStats are bytes, Raw is memory.stat as it is. Swap counts memory plus
-// swap, as v1 does; on v2 it is computed so.
+// MemoryStats is what the memory controller says.
 type MemoryStats struct {
-	Cache     uint64            `json:"cache,omitempty"`
-	Usage     MemoryEntry       `json:"usage"`
-	Swap      MemoryEntry       `json:"swap"`
-	Kernel    MemoryEntry       `json:"kernel"`
-	KernelTCP MemoryEntry       `json:"kernelTCP"`
-	Raw       map[string]uint64 `json:"raw,omitempty"`
-	PSI       *PSI              `json:"psi,omitempty"`
+	Cache uint64      `json:"cache,omitempty"` // bytes of file contents
+	Usage MemoryEntry `json:"usage"`
+	// Swap counts memory plus swap, as v1 does; on v2 it is computed so, but
+	// for Failcnt, which is swap's.
+	Swap MemoryEntry `json:"swap"`
+	// Kernel and KernelTCP have only Usage on v2.
+	Kernel    MemoryEntry `json:"kernel"`
+	KernelTCP MemoryEntry `json:"kernelTCP"`
+	// Raw is memory.stat as it is: bytes, and counts of events (pgfault and
+	// other names with pg, workingset_, thp_).
+	Raw map[string]uint64 `json:"raw,omitempty"`
+	PSI *PSI              `json:"psi,omitempty"`
 }
 
-// PidsStats counts tasks; Limit 0 means none.
+// PidsStats counts tasks, threads that is, now; Limit 0 means none.
 type PidsStats struct {
 	Current uint64 `json:"current,omitempty"`
 	Limit   uint64 `json:"limit,omitempty"`
 }
 
-// BlkioEntry is one counter of one device; Op is such as Read, Write, Total.
+// BlkioEntry is one counter of one device; Op is such as Read, Write, Total, or
+// empty in Time and Sectors. Value is in the unit of the list it is in.
 type BlkioEntry struct {
 	Major uint64 `json:"major"`
 	Minor uint64 `json:"minor"`
@@ -106,24 +114,25 @@ type BlkioEntry struct {
 	Value uint64 `json:"value"`
 }
 
-// BlockIOStats are per-device counters: bytes, requests, nanoseconds, sectors.
+// BlockIOStats are counters for each device, of the cgroup and those below it.
+// v2 has the first two alone, v1 the others only of a scheduler that counts.
 type BlockIOStats struct {
-	ServiceBytes []BlkioEntry `json:"ioServiceBytesRecursive,omitempty"`
-	Serviced     []BlkioEntry `json:"ioServicedRecursive,omitempty"`
-	Queued       []BlkioEntry `json:"ioQueueRecursive,omitempty"`
-	ServiceTime  []BlkioEntry `json:"ioServiceTimeRecursive,omitempty"`
-	WaitTime     []BlkioEntry `json:"ioWaitTimeRecursive,omitempty"`
-	Merged       []BlkioEntry `json:"ioMergedRecursive,omitempty"`
-	Time         []BlkioEntry `json:"ioTimeRecursive,omitempty"`
-	Sectors      []BlkioEntry `json:"sectorsRecursive,omitempty"`
+	ServiceBytes []BlkioEntry `json:"ioServiceBytesRecursive,omitempty"` // bytes
+	Serviced     []BlkioEntry `json:"ioServicedRecursive,omitempty"`     // requests
+	Queued       []BlkioEntry `json:"ioQueueRecursive,omitempty"`        // requests, now
+	ServiceTime  []BlkioEntry `json:"ioServiceTimeRecursive,omitempty"`  // nanoseconds
+	WaitTime     []BlkioEntry `json:"ioWaitTimeRecursive,omitempty"`     // nanoseconds
+	Merged       []BlkioEntry `json:"ioMergedRecursive,omitempty"`       // requests
+	Time         []BlkioEntry `json:"ioTimeRecursive,omitempty"`         // milliseconds of the device
+	Sectors      []BlkioEntry `json:"sectorsRecursive,omitempty"`        // of 512 bytes
 	PSI          *PSI         `json:"psi,omitempty"`
 }
 
-// HugetlbStats are bytes of one page size.
+// HugetlbStats is one page size.
 type HugetlbStats struct {
-	Usage   uint64 `json:"usage,omitempty"`
-	Max     uint64 `json:"max,omitempty"` // the highest usage so far; v1 only
-	Failcnt uint64 `json:"failcnt"`
+	Usage   uint64 `json:"usage,omitempty"` // bytes
+	Max     uint64 `json:"max,omitempty"`   // the highest usage so far, bytes; v1 only
+	Failcnt uint64 `json:"failcnt"`         // how often the limit was hit
 }
 
 // RdmaStats are the objects of one device in use and their limits
@@ -136,7 +145,7 @@ type RdmaStats struct {
 	ObjectsLimit uint64 `json:"hcaObjectsLimit"`
 }
 
-// MiscStats is one resource of the misc controller.
+// MiscStats is one resource of the misc controller, in a unit of its own.
 type MiscStats struct {
 	Usage  uint64 `json:"usage"`
 	Events uint64 `json:"events,omitempty"` // how often the limit was hit
@@ -148,10 +157,10 @@ type PSI struct {
 	Full PSIData `json:"full"`
 }
 
-// PSIData are percentages over the last seconds, and microseconds in all.
+// PSIData tells how much of the time tasks stood still.
 type PSIData struct {
-	Avg10  float64 `json:"avg10"`
-	Avg60  float64 `json:"avg60"`
-	Avg300 float64 `json:"avg300"`
-	Total  uint64  `json:"total"`
+	Avg10  float64 `json:"avg10"`  // per cent of the last 10 seconds
+	Avg60  float64 `json:"avg60"`  // per cent of the last minute
+	Avg300 float64 `json:"avg300"` // per cent of the last five minutes
+	Total  uint64  `json:"total"`  // microseconds
 }

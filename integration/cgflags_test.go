@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Each flag of update, alone, reaches its file and leaves the others.
@@ -121,6 +122,40 @@ func TestCheckBeforeUpdateInTheUpdateItself(t *testing.T) {
 	b.update(memRes(specs.LinuxMemory{Limit: ptr[int64](8 << 20), CheckBeforeUpdate: ptr(true)})).fails(t, "linux.resources.memory.limit", "8388608", "usage")
 	b.wantStatus(specs.StateRunning)
 	b.wantLine(b.cgroupDir("memory"), "memory.max", "268435456")
+}
+
+// Nothing has to ask for the check: an update is no way to kill a container.
+func TestUpdateBelowTheUsageIsNoOOMKill(t *testing.T) {
+	needController(t, "memory")
+	onlyTare(t, "others leave it to the OOM killer of v2")
+	b := newBundle(t, resources(memory(specs.LinuxMemory{Limit: ptr[int64](256 << 20), Swap: ptr[int64](256 << 20)})))
+	b.holdMemory()
+	b.tare("update", "--memory", "8m", "--memory-swap", "8m", b.id).fails(t, "linux.resources.memory", "usage")
+	b.wantStatus(specs.StateRunning)
+	if got := b.cgroupFile("memory", "memory.limit_in_bytes", "memory.max"); got != "268435456" {
+		t.Errorf("the limit is %s", got)
+	}
+	if got := b.cgroupFile("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"); got != "268435456" && got != "0" {
+		t.Errorf("the swap limit is %s", got)
+	}
+}
+
+// What the kernel can drop is no usage that stands against a limit.
+func TestUpdateBelowTheCachedFilesReclaimsThem(t *testing.T) {
+	needController(t, "memory")
+	b := newBundle(t, resources(memory(specs.LinuxMemory{Limit: ptr[int64](256 << 20), Swap: ptr[int64](256 << 20)})),
+		sh("dd if=/dev/zero of=/x bs=1M count=32 conv=fsync 2>/dev/null && cat /x >/dev/null && echo ready && exec sleep 1000"))
+	b.mayLeave("x")
+	var fs unix.Statfs_t
+	if unix.Statfs(b.rootfs, &fs) != nil || fs.Type == unix.TMPFS_MAGIC {
+		skip(t, "a tmpfs keeps its files in memory")
+	}
+	b.detach().waitOut(t, "ready")
+	b.tare("update", "--memory", "16m", "--memory-swap", "16m", b.id).ok(t)
+	b.wantStatus(specs.StateRunning)
+	if got := b.cgroupFile("memory", "memory.limit_in_bytes", "memory.max"); got != "16777216" {
+		t.Errorf("the limit is %s", got)
+	}
 }
 
 func TestCheckBeforeUpdateLetsAFittingLimitPass(t *testing.T) {

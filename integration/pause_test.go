@@ -221,6 +221,9 @@ func TestEventsStatsPrintsOneObject(t *testing.T) {
 	if ev.Type != "stats" || ev.ID != b.id || ev.Data.CPU.Usage.Total == 0 || ev.Data.Memory.Usage.Usage == 0 || ev.Data.Pids.Current == 0 {
 		t.Errorf("%s", out)
 	}
+	if !strings.Contains(out, `"hugetlb":{`) {
+		t.Errorf("hugetlb is no object: %s", out)
+	}
 }
 
 func TestEventsIntervalMustBePositive(t *testing.T) {

@@ -69,6 +69,9 @@ func (l *loaded) stats() (*Stats, error) {
 		return nil, err
 	}
 	s := &Stats{Stats: *used}
+	if s.Hugetlb == nil {
+		s.Hugetlb = map[string]cgroups.HugetlbStats{} // an object in any case, as engines know it
+	}
 	if g := l.record.IntelRdt; g != nil {
 		root, err := host.ResctrlRoot()
 		if err != nil {

@@ -10,43 +10,51 @@ import (
 const at = "linux.resources.devices"
 
 // Attach makes p the device policy of the cgroup2 directory dir: its program
-// replaces, in one step, the one that an earlier Attach has left there.
-// Programs of others stay, and both must allow. For a policy that allows all
-// none is attached.
+// replaces, in one step, the one that an earlier Attach has left there, unless
+// that is the same already. Programs of others stay, and both must allow. For a
+// policy that allows all none is attached.
 func (p *Policy) Attach(dir string) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return fmt.Errorf("%s: open %q: %w", at, dir, err)
 	}
 	defer unix.Close(fd)
-	old, err := ownPrograms(fd)
+	var prog []insn
+	if !p.AllowsAll() {
+		prog = p.program()
+	}
+	same, old, err := ownPrograms(fd, prog)
 	if err != nil {
 		return fmt.Errorf("%s: cgroup %q: %w", at, dir, err)
 	}
-	defer closeAll(old)
-	if err := p.attachTo(fd, old); err != nil {
+	defer closeAll(append(same, old...))
+	if len(same) > 0 {
+		prog, old = nil, append(same[1:], old...)
+	}
+	if err := attachTo(fd, prog, old); err != nil {
 		return fmt.Errorf("%s: cgroup %q: %w", at, dir, err)
 	}
 	return nil
 }
 
-func (p *Policy) attachTo(cgroup int, old []int) error {
-	if !p.AllowsAll() {
-		prog, err := loadProgram(p.program())
+// attachTo attaches prog, if there is any, and no more of old stays.
+func attachTo(cgroup int, prog []insn, old []int) error {
+	if len(prog) > 0 {
+		loaded, err := loadProgram(prog)
 		if err != nil {
 			return err
 		}
-		defer unix.Close(prog)
+		defer unix.Close(loaded)
 		replace := -1
 		if len(old) > 0 {
 			replace, old = old[0], old[1:]
 		}
-		if err := attach(cgroup, prog, replace); err != nil {
+		if err := attach(cgroup, loaded, replace); err != nil {
 			return err
 		}
 	}
-	for _, prog := range old {
-		if err := detach(cgroup, prog); err != nil {
+	for _, fd := range old {
+		if err := detach(cgroup, fd); err != nil {
 			return err
 		}
 	}
@@ -54,27 +62,29 @@ func (p *Policy) attachTo(cgroup int, old []int) error {
 }
 
 // ownPrograms opens the programs that this package has attached to the
-// cgroup. Those that may not be opened are others'.
-func ownPrograms(cgroup int) ([]int, error) {
+// cgroup: those that are prog, and the old ones. Those that may not be opened
+// are others'.
+func ownPrograms(cgroup int, prog []insn) (same, old []int, err error) {
 	ids, err := attachedIDs(cgroup)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var own []int
 	for _, id := range ids {
-		fd, name, err := openProgram(id)
+		fd, name, is, err := openProgram(id, prog)
 		switch {
-		case err == nil && name == programName:
-			own = append(own, fd)
-		case err == nil:
+		case err == nil && name != programName:
 			unix.Close(fd)
+		case err == nil && is:
+			same = append(same, fd)
+		case err == nil:
+			old = append(old, fd)
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOENT): // ENOENT: gone since
 		default:
-			closeAll(own)
-			return nil, err
+			closeAll(append(same, old...))
+			return nil, nil, err
 		}
 	}
-	return own, nil
+	return same, old, nil
 }
 
 func closeAll(fds []int) {

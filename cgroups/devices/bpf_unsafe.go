@@ -3,6 +3,7 @@ package devices
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"structs"
 	"unsafe"
 
@@ -73,20 +74,25 @@ func bpf[T any](cmd int, attr *T) (int, error) {
 	}
 }
 
-func pointer[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
+// pointer returns p as an attribute holds it. Pinned, it is not on a stack, which
+// may move before the kernel looks.
+func pointer[T any](pin *runtime.Pinner, p *T) uint64 {
+	pin.Pin(p)
+	return uint64(uintptr(unsafe.Pointer(p)))
+}
 
 // loadProgram returns the descriptor of the loaded program.
 func loadProgram(prog []insn) (int, error) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
 	license := [...]byte{'A', 'p', 'a', 'c', 'h', 'e', '-', '2', '.', '0', 0}
 	attr := progLoad{
 		progType: unix.BPF_PROG_TYPE_CGROUP_DEVICE, insnCnt: uint32(len(prog)),
-		insns: pointer(&prog[0]), license: pointer(&license[0]),
+		insns: pointer(&pin, &prog[0]), license: pointer(&pin, &license[0]),
 		expectedAttachType: unix.BPF_CGROUP_DEVICE,
 	}
 	copy(attr.name[:], programName)
 	fd, err := bpf(unix.BPF_PROG_LOAD, &attr)
-	runtime.KeepAlive(prog)
-	runtime.KeepAlive(&license)
 	if err != nil {
 		return -1, fmt.Errorf("bpf program load: %w", err)
 	}
@@ -118,29 +124,39 @@ func detach(cgroup, prog int) error {
 // attachedIDs lists the device programs attached to this very cgroup, of
 // which the kernel allows 64.
 func attachedIDs(cgroup int) ([]uint32, error) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
 	ids := make([]uint32, 64)
-	attr := progQuery{target: uint32(cgroup), attachType: unix.BPF_CGROUP_DEVICE, progIDs: pointer(&ids[0]), progCnt: uint32(len(ids))}
+	attr := progQuery{target: uint32(cgroup), attachType: unix.BPF_CGROUP_DEVICE, progIDs: pointer(&pin, &ids[0]), progCnt: uint32(len(ids))}
 	_, err := bpf(unix.BPF_PROG_QUERY, &attr)
-	runtime.KeepAlive(ids)
 	if err != nil {
 		return nil, fmt.Errorf("bpf program query: %w", err)
 	}
 	return ids[:min(int(attr.progCnt), len(ids))], nil
 }
 
-// openProgram returns a descriptor of the program, and its name.
-func openProgram(id uint32) (fd int, name string, err error) {
+// openProgram returns a descriptor of the program, its name, and whether its
+// instructions are those of want. The kernel may have rewritten some, which
+// makes it another program.
+func openProgram(id uint32, want []insn) (fd int, name string, same bool, err error) {
 	fd, err = bpf(unix.BPF_PROG_GET_FD_BY_ID, &objByID{id: id})
 	if err != nil {
-		return -1, "", fmt.Errorf("bpf program %d: %w", id, err)
+		return -1, "", false, fmt.Errorf("bpf program %d: %w", id, err)
 	}
-	var info progInfo
-	attr := objInfo{fd: uint32(fd), len: uint32(unsafe.Sizeof(info)), info: pointer(&info)}
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	insns := make([]insn, len(want))
+	size := uint32(len(want)) * uint32(unsafe.Sizeof(insn{}))
+	info := progInfo{xlatedLen: size}
+	if size > 0 {
+		info.xlated = pointer(&pin, &insns[0])
+	}
+	attr := objInfo{fd: uint32(fd), len: uint32(unsafe.Sizeof(info)), info: pointer(&pin, &info)}
 	_, err = bpf(unix.BPF_OBJ_GET_INFO_BY_FD, &attr)
-	runtime.KeepAlive(&info)
 	if err != nil {
 		unix.Close(fd)
-		return -1, "", fmt.Errorf("bpf program %d: info: %w", id, err)
+		return -1, "", false, fmt.Errorf("bpf program %d: info: %w", id, err)
 	}
-	return fd, unix.ByteSliceToString(info.name[:]), nil
+	same = size > 0 && info.xlatedLen == size && info.xlated != 0 && slices.Equal(insns, want)
+	return fd, unix.ByteSliceToString(info.name[:]), same, nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -122,6 +123,41 @@ func TestAnAnswerThatIsAnErrorIsNotTriedAgain(t *testing.T) {
 	})
 	if _, err := Root(t.Context(), *u); err == nil || !isError(err, "org.freedesktop.DBus.Error.AccessDenied") || asked.Load() != 1 {
 		t.Errorf("%v after %d questions", err, asked.Load())
+	}
+}
+
+// A bus that says nothing, or a job that does not end, holds nobody longer than the time is.
+func TestABusThatDoesNotAnswerIsATimeOut(t *testing.T) {
+	t.Parallel()
+	never := make(chan struct{})
+	t.Cleanup(func() { close(never) })
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // takes connections, and no notice of them
+	silent := &cgroups.Unit{Name: "x.scope", User: true, Bus: "unix:path=" + l.Addr().String(), BusUID: os.Geteuid()}
+	busy := fakeBus(t, func(string) any { <-never; return nil })
+	endless := fakeBus(t, func(method string) any {
+		if method == "StopUnit" {
+			return dbus.ObjectPath("/org/freedesktop/systemd1/job/7")
+		}
+		return struct{}{}
+	})
+	for name, u := range map[string]*cgroups.Unit{"greeting": silent, "answer": busy, "job": endless} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		m := &Manager{unit: u}
+		ended := make(chan error, 1)
+		go func() { ended <- with(ctx, u, m.stop) }()
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), "systemd did not answer in time") {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: still waiting", name)
+		}
 	}
 }
 

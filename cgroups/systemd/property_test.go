@@ -47,6 +47,9 @@ func TestProperties(t *testing.T) {
 		{"shares v1", specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr[uint64](1024)}}, one, "CPUShares=1024", ""},
 		{"idle", specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr[uint64](1024), Idle: ptr[int64](1)}}, new, "CPUWeight=0", ""},
 		{"idle, old systemd", specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr[uint64](1024), Idle: ptr[int64](1)}}, old, "", ""},
+		{"idle no more", specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr[int64](0)}}, new, "CPUWeight=" + max, ""},
+		{"idle no more, with shares", specs.LinuxResources{CPU: &specs.LinuxCPU{Shares: ptr[uint64](1024), Idle: ptr[int64](0)}}, new, "CPUWeight=100", ""},
+		{"idle no more, old systemd", specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr[int64](0)}}, old, "", ""},
 		{"quota", specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr[int64](33333)}}, new, "CPUQuotaPerSecUSec=340000", ""},
 		{"quota and period", specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr[int64](33333), Period: ptr[uint64](50000)}}, new,
 			"CPUQuotaPerSecUSec=670000 CPUQuotaPeriodUSec=50000", ""},
@@ -188,6 +191,21 @@ func FuzzParseVersion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		if n, err := parseVersion(s); err == nil && n < 0 {
 			t.Fatalf("%q: %d", s, n)
+		}
+	})
+}
+
+func FuzzParseBandwidth(f *testing.F) {
+	f.Add("max", "100000")
+	f.Add("-1", "0")
+	f.Add("50000", "")
+	f.Fuzz(func(t *testing.T, q, p string) {
+		quota, period := parseBandwidth(q, p)
+		if quota == 0 || quota < -1 || period == 0 || period == infinity {
+			t.Fatalf("%q, %q: %d, %d", q, p, quota, period)
+		}
+		if v := roundQuota(max(quota, 0), period); v%10000 != 0 {
+			t.Fatalf("%q, %q: %d", q, p, v)
 		}
 	})
 }

@@ -179,7 +179,11 @@ func cpus(c *specs.LinuxCPU, t target, add func(string, any)) error {
 	switch {
 	case idle && t.unified && t.version >= 252:
 		add("CPUWeight", uint64(0)) // systemd's word for cpu.idle
-	case idle, c.Shares == nil || *c.Shares == 0:
+	case idle:
+	case c.Shares == nil || *c.Shares == 0:
+		if c.Idle != nil && t.unified && t.version >= 252 {
+			add("CPUWeight", infinity) // not set: else an idle unit would become idle again
+		}
 	case t.unified:
 		add("CPUWeight", cgroups.CPUWeight(*c.Shares))
 	default:

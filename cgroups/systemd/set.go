@@ -44,6 +44,13 @@ func (m *Manager) bandwidth() (quota int64, period uint64) {
 		q, _ = ctl.Line(dir, "cpu.cfs_quota_us")
 		p, _ = ctl.Line(dir, "cpu.cfs_period_us")
 	}
+	return parseBandwidth(q, p)
+}
+
+// parseBandwidth takes quota and period, in µs, from their files or from the
+// halves of cpu.max. What is no limit, or absent, is quota -1 and the kernel's
+// usual period.
+func parseBandwidth(q, p string) (quota int64, period uint64) {
 	quota, period = -1, 100000
 	if v, err := ctl.ParseUint(q); err == nil && v > 0 && v < infinity>>1 {
 		quota = int64(v)

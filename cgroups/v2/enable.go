@@ -86,19 +86,15 @@ func (m *Manager) enable(names []string, need []Need) error {
 // whose members may not have memory limits and such. That is done only for
 // limits that need no more.
 func enableIn(dir string, names []string, need []Need) (missing []string, err error) {
-	line, err := ctl.Line(dir, "cgroup.subtree_control")
+	enabled, err := ctl.Line(dir, "cgroup.subtree_control")
 	if err != nil {
 		return nil, err
 	}
-	have, err := controllers(dir)
+	have, err := ctl.Line(dir, "cgroup.controllers")
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range minus(names, strings.Fields(line)) {
-		if slices.Contains(have, n) {
-			missing = append(missing, n)
-		}
-	}
+	missing = lacking(names, have, enabled)
 	if len(missing) == 0 {
 		return nil, nil
 	}
@@ -119,6 +115,13 @@ func enableIn(dir string, names []string, need []Need) (missing []string, err er
 		}
 	}
 	return missing, err
+}
+
+// lacking returns those of names that a cgroup has (cgroup.controllers) and does
+// not give to its children (cgroup.subtree_control).
+func lacking(names []string, have, enabled string) []string {
+	given := strings.Fields(have)
+	return slices.DeleteFunc(minus(names, strings.Fields(enabled)), func(n string) bool { return !slices.Contains(given, n) })
 }
 
 // threadedOnly reports whether there are needs, all of threaded controllers.

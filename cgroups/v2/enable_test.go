@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,4 +38,24 @@ func TestSettleWaitsInTheParent(t *testing.T) {
 	if b, err := os.ReadFile(file); err != nil || string(b) != "+pids" {
 		t.Errorf("written: %q, %v", b, err)
 	}
+}
+
+func TestLacking(t *testing.T) {
+	t.Parallel()
+	got := lacking([]string{"cpu", "io", "memory", "rdma"}, "cpuset cpu io memory pids\n", "cpu pids\n")
+	if !slices.Equal(got, []string{"io", "memory"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func FuzzParseControllers(f *testing.F) {
+	f.Add("cpu memory pids", "cpuset cpu io memory pids\n", "cpu\n")
+	f.Add("", "", "+cpu")
+	f.Fuzz(func(t *testing.T, names, have, enabled string) {
+		for _, n := range lacking(strings.Fields(names), have, enabled) {
+			if !slices.Contains(strings.Fields(names), n) || !slices.Contains(strings.Fields(have), n) || slices.Contains(strings.Fields(enabled), n) {
+				t.Fatalf("%q of %q, %q enabled: %q", names, have, enabled, n)
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -54,6 +55,11 @@ func setMemory(w *ctl.Journal, dir string, r *specs.LinuxResources) error {
 			return fmt.Errorf(atMemory+"swap: %w", err)
 		}
 	}
+	if w != nil && limit > 0 && m.CheckBeforeUpdate == nil {
+		if err := shrink(dir, uint64(limit)); err != nil {
+			return err
+		}
+	}
 	if limit != 0 {
 		if err := w.Write(dir, "memory.max", cgroups.Limit(limit)); err != nil {
 			return fmt.Errorf(atMemory+"limit: %w", err)
@@ -81,7 +87,34 @@ func checkUsage(dir string, m *specs.LinuxMemory) error {
 		return fmt.Errorf(atMemory+"checkBeforeUpdate: %w", err)
 	}
 	if used > uint64(*m.Limit) {
-		return fmt.Errorf(atMemory+"limit: %d is below the usage of %d bytes: %w", *m.Limit, used, unix.EBUSY)
+		return belowUsage(uint64(*m.Limit), used)
 	}
 	return nil
+}
+
+func belowUsage(limit, used uint64) error {
+	return fmt.Errorf(atMemory+"limit: %d is below the usage of %d bytes: %w", limit, used, unix.EBUSY)
+}
+
+// shrink makes room for a limit below the present use, or refuses it as v1's
+// kernel does: memory.max takes it in any case, and kills for what cannot be
+// reclaimed. Before Linux 5.19 there is no asking first.
+func shrink(dir string, limit uint64) error {
+	const tries = 16 // those inside allocate meanwhile
+	for try := 0; ; try++ {
+		used, err := ctl.Uint(dir, "memory.current")
+		if err != nil || used <= limit {
+			return nil
+		}
+		if try == tries {
+			return belowUsage(limit, used)
+		}
+		err = ctl.Write(dir, "memory.reclaim", strconv.FormatUint(used-limit, 10))
+		switch {
+		case errors.Is(err, unix.EAGAIN): // it was less that could be reclaimed
+			try = tries - 1
+		case err != nil:
+			return nil
+		}
+	}
 }

@@ -23,8 +23,8 @@ func (a *app) updateCommand() *cli.Command {
 		Usage:     "change the limits of a container",
 		ArgsUsage: "ID",
 		Description: `What is not given stays as it is; amounts of memory, shares, weights, quotas and periods of 0 count as
-not given. BYTES is a number, which may end in b, k, m, g or t (of 1024), or -1 for no limit. When a
-value is refused, what held before holds again.
+not given. BYTES is a number such as 512m or 1.5g (b, k, m, g, t and p are of 1024), or -1 for no limit. A
+limit of memory below what is in use is refused. When a value is refused, what held before holds again.
 FILE holds the object linux.resources of config.json, as far as it is to change.
 
    tare update --memory 512m --memory-swap 1g --pids-limit 200 first
@@ -147,8 +147,15 @@ func (f *limitFlags) fail(name, text string, err error) {
 	}
 }
 
+// text is the flag's value. Scripts pass on empty ones of what they were not told; runc ignores them but
+// for its two flags of whole numbers.
+func (f *limitFlags) text(name string) (text string, given bool) {
+	text, given = f.get(name)
+	return text, given && (text != "" || name == "pids-limit" || name == "blkio-weight")
+}
+
 func (f *limitFlags) number(name string, parse func(string) (int64, error)) *int64 {
-	text, given := f.get(name)
+	text, given := f.text(name)
 	if !given {
 		return nil
 	}
@@ -160,7 +167,7 @@ func (f *limitFlags) number(name string, parse func(string) (int64, error)) *int
 }
 
 func (f *limitFlags) unsigned(name string) *uint64 {
-	text, given := f.get(name)
+	text, given := f.text(name)
 	if !given {
 		return nil
 	}
@@ -179,17 +186,13 @@ func parseInteger(text string) (int64, error) {
 	return n, nil
 }
 
-// parseBytes reads an amount of memory: -1, or a number with b, k, m, g or t behind it, in upper or
-// lower case, which may be followed by b or ib.
+// parseBytes reads an amount of memory: -1, or a number, perhaps with a fraction, with b, k, m, g, t or p
+// behind it, in upper or lower case, which may be followed by b or ib.
 func parseBytes(text string) (int64, error) {
 	if text == "-1" {
 		return -1, nil
 	}
-	digits := strings.TrimRight(text, "bBkKmMgGtTiI")
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil {
-		return 0, errors.New("not a number of bytes, which may end in b, k, m, g or t")
-	}
+	digits := strings.TrimRight(text, "bBkKmMgGtTpPiI")
 	var shift uint
 	switch strings.ToLower(text[len(digits):]) {
 	case "", "b":
@@ -201,11 +204,26 @@ func parseBytes(text string) (int64, error) {
 		shift = 30
 	case "t", "tb", "tib":
 		shift = 40
+	case "p", "pb", "pib":
+		shift = 50
 	default:
-		return 0, errors.New("unknown unit (b, k, m, g or t)")
+		return 0, errors.New("unknown unit (b, k, m, g, t or p)")
+	}
+	whole, fraction, ok := strings.Cut(strings.TrimSuffix(digits, " "), ".")
+	n, err := strconv.ParseUint(whole, 10, 63)
+	if err != nil || ok && (fraction == "" || strings.Trim(fraction, "0123456789") != "") {
+		return 0, errors.New("not a number of bytes, which may end in b, k, m, g, t or p")
 	}
 	if n > math.MaxInt64>>shift {
 		return 0, errors.New("too large")
 	}
-	return int64(n << shift), nil
+	bytes := int64(n << shift)
+	if ok {
+		part, err := strconv.ParseFloat("0."+fraction, 64)
+		if err != nil {
+			return 0, err
+		}
+		bytes += min(int64(part*float64(uint64(1)<<shift)), 1<<shift-1) // 0.99... may be read as 1
+	}
+	return bytes, nil
 }

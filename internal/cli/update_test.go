@@ -12,12 +12,14 @@ import (
 func TestParseBytes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int64{"0": 0, "-1": -1, "7": 7, "7b": 7, "2k": 2 << 10, "2K": 2 << 10, "96m": 96 << 20,
-		"1g": 1 << 30, "3GiB": 3 << 30, "1kb": 1 << 10, "2T": 2 << 40, "9223372036854775807": math.MaxInt64} {
+		"1g": 1 << 30, "3GiB": 3 << 30, "1kb": 1 << 10, "2T": 2 << 40, "1p": 1 << 50, "9223372036854775807": math.MaxInt64,
+		"1.5g": 3 << 29, "0.25k": 256, "1.9": 1, "8191.99999999999999999999p": math.MaxInt64, "200 m": 200 << 20, "1 b": 1} {
 		if got, err := parseBytes(text); got != want || err != nil {
 			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "k", "-2", "-1k", "12q", "1.5g", "1 k", "1kk", "1bk", "1i", "0x10", "+1k", "9223372036854775808", "8388608t", "1e3"} {
+	for _, text := range []string{"", "k", "-2", "-1k", "12q", "1.g", ".5g", "1.5.5g", "1.-5g", "1.5e3",
+		"1  k", " 1k", "1 k ", "1kk", "1bk", "1i", "0x10", "+1k", "9223372036854775808", "8388608t", "8192p", "1e3"} {
 		if got, err := parseBytes(text); err == nil {
 			t.Errorf("%q: %d and no error", text, got)
 		}
@@ -42,6 +44,7 @@ func TestResourcesOfFlags(t *testing.T) {
 		{map[string]string{"cpu-share": "-1"}, "", `--cpu-share "-1"`},
 		{map[string]string{"cpu-quota": "x"}, "", `--cpu-quota "x"`},
 		{map[string]string{"pids-limit": ""}, "", `--pids-limit ""`},
+		{map[string]string{"memory": "", "cpu-quota": "", "cpu-share": "", "cpuset-cpus": ""}, `{}`, ""},
 	} {
 		r, err := resourcesOf(func(name string) (string, bool) { v, ok := tt.flags[name]; return v, ok })
 		if tt.err != "" {
