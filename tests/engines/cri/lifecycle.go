@@ -167,8 +167,8 @@ func podStop(l *lab) {
 	p := l.pod()
 	id := l.run(p, "main", shell("trap '' TERM; while :; do sleep 1; done"))
 	pid := l.pid(id)
-	if isCrio { // CRI-O gives it all the time that the call has
-		ctx, cancel := context.WithTimeout(l.ctx, 10*time.Second)
+	if isCrio { // CRI-O waits until little is left of the time that the call has, and an emulated machine needs some
+		ctx, cancel := context.WithTimeout(l.ctx, 25*time.Second)
 		defer cancel()
 		l.ctx = ctx
 	}
