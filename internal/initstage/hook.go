@@ -147,7 +147,7 @@ func (r *running) wait(h *step.Hook, gone int, deadline int64) error {
 			return errHostGone
 		case n == 0 && deadline >= 0 && sys.ClockNanos(sys.CLOCK_MONOTONIC) >= deadline:
 			r.kill()
-			return &sys.Error{Op: "hook", Object: h.Path, Errno: syscall.ETIMEDOUT,
+			return &sys.Error{Op: "hook", Object: h.Path,
 				Note: "hook ran past specified timeout of " + seconds(h.TimeoutMS) + r.quote()}
 		}
 	}
@@ -207,7 +207,7 @@ func (r *running) verdict(h *step.Hook) error {
 	return &sys.Error{Op: "hook", Object: h.Path, Note: text + r.quote()}
 }
 
-// quote is what the hook said, for its error.
+// quote is what the hook said, for its error, which stays one line.
 func (r *running) quote() string {
 	said := r.said
 	for len(said) > 0 && said[len(said)-1] == '\n' {
@@ -216,7 +216,7 @@ func (r *running) quote() string {
 	if len(said) == 0 {
 		return ""
 	}
-	return ", output: " + string(said)
+	return ", output: " + strconv.Quote(string(said))
 }
 
 // kill ends the hook and its process group, and reaps it.
