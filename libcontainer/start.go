@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -45,19 +46,27 @@ func (c *Container) StartWith(ctx context.Context, o StartOptions) error {
 	}
 	defer relay.close()
 	if err := c.letGo(ctx, l); err != nil {
+		if failed := (*launch.Failure)(nil); errors.As(err, &failed) && failed.Step == step.KindHook {
+			c.discard(ctx, l, "startContainer")
+		}
 		return err
 	}
 	if err := l.dir.RemoveSocket(); err != nil {
 		c.rt.warn("%v", err)
 	}
 	if err := c.poststart(ctx, l); err != nil {
-		l.close() // gives the lock to the delete
-		if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
-			c.rt.warn("delete container %q after a failed poststart hook: %v", c.id, derr)
-		}
+		c.discard(ctx, l, "poststart")
 		return err
 	}
 	return relay.run(ctx, l)
+}
+
+// discard deletes the container after a failed hook, as the lifecycle in runtime.md wants it.
+func (c *Container) discard(ctx context.Context, l *loaded, hook string) {
+	l.close() // gives the lock to the delete
+	if err := c.Delete(context.WithoutCancel(ctx), true); err != nil {
+		c.rt.warn("delete container %q after a failed %s hook: %v", c.id, hook, err)
+	}
 }
 
 func (c *Container) mayStart(l *loaded) error {
