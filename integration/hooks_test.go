@@ -367,3 +367,35 @@ func TestHooksAreNotRunAgainByExecOrState(t *testing.T) {
 		t.Errorf("%d reports, were %d", got, before)
 	}
 }
+
+func TestHooksWriteToTheFilesOfTheAnnotations(t *testing.T) {
+	not(t, "runc", "does not know them")
+	b := newBundle(t, args("/bin/true"))
+	out, errs := filepath.Join(b.dir, "out"), filepath.Join(b.dir, "err")
+	b.edit(func(s *specs.Spec) {
+		s.Annotations = map[string]string{"run.oci.hooks.stdout": out, "run.oci.hooks.stderr": errs}
+		s.Hooks = &specs.Hooks{}
+	})
+	for _, name := range hookNames {
+		list := b.hookList(name)
+		*list = append(*list, specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "echo " + name + "; echo " + name + " >&2"}})
+	}
+	b.run().ok(t)
+	want := strings.Join(hookNames, "\n") + "\n"
+	if got := readFile(t, out); got != want {
+		t.Errorf("stdout: %s", got)
+	}
+	if got := readFile(t, errs); got != want {
+		t.Errorf("stderr: %s", got)
+	}
+}
+
+func TestHookOutputFileThatCannotBeOpenedFails(t *testing.T) {
+	not(t, "runc", "does not know them")
+	b := newBundle(t, args("/bin/true"), func(s *specs.Spec) {
+		s.Annotations = map[string]string{"run.oci.hooks.stdout": "/no/such/dir/out"}
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/true"}}}
+	})
+	b.run().fails(t, `annotations.run.oci.hooks.stdout: open /no/such/dir/out: no such file or directory`)
+	b.wantGone()
+}

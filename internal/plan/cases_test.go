@@ -50,6 +50,11 @@ func hostCases() []goldenCase {
 				Poststart:      h("poststart"), Poststop: h("poststop")}
 			s.Annotations = map[string]string{"b": "2", "a": "1/x"}
 		}},
+		{name: "hooks-with-files-for-their-output", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			h := []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/b"}}
+			s.Hooks = &specs.Hooks{CreateContainer: h, StartContainer: h}
+			s.Annotations = map[string]string{"run.oci.hooks.stdout": "/log/out", "run.oci.hooks.stderr": "/log/err"}
+		}},
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	FDFile     FDKind = "file"     // IO.ExtraFiles[Index]
 	FDTree     FDKind = "tree"     // a detached clone of the mount tree at Path
 	FDUserNS   FDKind = "userns"   // a user namespace with the maps UIDMap and GIDMap, or at Path
+	FDAppend   FDKind = "append"   // the file at Path, made where it is missing, to append to
 )
 
 // FDSource is an entry of the table.
