@@ -71,6 +71,10 @@ func namespaceCases() []goldenCase {
 			s.Linux.UIDMappings = append(s.Linux.UIDMappings, more)
 			s.Linux.GIDMappings = append(s.Linux.GIDMappings, more)
 		}},
+		{name: "root-of-one-id", facts: rootOfOneID, base: sampleRootless},
+		{name: "root-of-one-id-without-user-namespace", facts: rootOfOneID, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Process.User.AdditionalGids = []uint32{0}
+		}},
 		{name: "user-namespace", facts: v2Facts, base: sample, edit: userNamespace},
 		{name: "user-namespace-without-root", facts: v2Facts, base: sample, edit: func(s *specs.Spec, f *plan.Facts, o *plan.Options) {
 			userNamespace(s, f, o)
