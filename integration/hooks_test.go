@@ -399,3 +399,38 @@ func TestHookOutputFileThatCannotBeOpenedFails(t *testing.T) {
 	b.run().fails(t, `annotations.run.oci.hooks.stdout: open /no/such/dir/out: no such file or directory`)
 	b.wantGone()
 }
+
+// asks is a hook that runs the runtime on its own container.
+func (b *bundle) asks(line string) specs.Hook {
+	mkdirs(b.t, filepath.Dir(b.hookFile()))
+	script := fmt.Sprintf("%s --root %s %s %s > %s 2>&1 < /dev/null; true", b.bin, b.root, line, b.id, b.hookFile())
+	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Timeout: ptr(int(deadline.Seconds()) / 2)}
+}
+
+func TestPoststartHookMayOperateOnTheContainer(t *testing.T) {
+	needController(t, "pids")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	b.spec.Hooks = &specs.Hooks{Poststart: []specs.Hook{b.asks("update --pids-limit 77")}}
+	b.create()
+	b.start().ok(t)
+	if said := readFile(t, b.hookFile()); said != "" {
+		t.Error(said)
+	}
+	if got := b.cgroupFile("pids", "pids.max", "pids.max"); strings.TrimSpace(got) != "77" {
+		t.Errorf("pids.max: %s", got)
+	}
+}
+
+func TestHookOfCreateIsToldThatTheContainerIsBeingCreated(t *testing.T) {
+	not(t, "runc", "does not find it")
+	for _, line := range []string{"start", "update --pids-limit 77", "pause", "resume", "delete", "checkpoint"} {
+		t.Run(line, func(t *testing.T) {
+			b := newBundle(t, args("/bin/sleep", "1000"))
+			b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{b.asks(line)}}
+			b.create()
+			if said := readFile(t, b.hookFile()); !strings.Contains(said, "a container that is being created") {
+				t.Error(said)
+			}
+		})
+	}
+}

@@ -46,7 +46,7 @@ const (
 // Checkpoint writes the processes of a running or paused container to an image, from which Restore makes
 // them anew. It needs root, and CRIU.
 func (c *Container) Checkpoint(ctx context.Context, o CheckpointOptions) error {
-	l, err := c.loadLocked(ctx)
+	l, err := c.loadLocked(ctx, "checkpoint")
 	if err != nil {
 		return err
 	}
