@@ -10,6 +10,7 @@ import (
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
 	"tare/internal/criu"
@@ -80,8 +81,17 @@ func (c *Container) mayCheckpoint(l *loaded) error {
 		return err
 	}
 	switch status {
-	case Running, Paused:
+	case Running:
 		return nil
+	case Paused: // before start, perhaps
+		s, waiting, err := dial(l.dir.SocketPath())
+		if s >= 0 {
+			unix.Close(s)
+		}
+		if err != nil || !waiting {
+			return err
+		}
+		status = Created
 	case Stopped:
 		return c.wrong(status, "container not running")
 	}
