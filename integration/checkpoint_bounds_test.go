@@ -25,6 +25,15 @@ func TestCheckpointOfTheWrongState(t *testing.T) {
 	}
 }
 
+func TestCheckpointOfAPausedContainerThatWasNeverStarted(t *testing.T) {
+	needController(t, "freezer")
+	b := newBundle(t, prog("hold"))
+	b.create()
+	b.tare("pause", b.id).ok(t)
+	b.checkpoint().fails(t, "cannot checkpoint a container that is created")
+	b.wantStatus("paused")
+}
+
 func TestCheckpointWithoutCRIU(t *testing.T) {
 	b := newBundle(t)
 	b.count()

@@ -163,9 +163,22 @@ func TestHookKilledByASignalFailsTheContainer(t *testing.T) {
 func TestFailedStartContainerHookIsWhatStartReturns(t *testing.T) {
 	not(t, "runc", "1.1 start does not learn of it")
 	b := newBundle(t, args("/bin/true"))
-	b.hook("startContainer", "say=inner trouble", "exit=9")
+	b.hook("startContainer", "say=inner\ntrouble", "exit=9")
 	b.create()
-	b.start().fails(t, "exit status 9", "inner trouble")
+	b.start().fails(t, "exit status 9", `"inner\ntrouble"`)
+}
+
+func TestFailedStartContainerFailsStartAndRemovesTheContainer(t *testing.T) {
+	not(t, "runc", "1.1 leaves it stopped")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	b.hook("startContainer", "exit=4")
+	b.hook("poststop")
+	b.create()
+	b.start().fails(t, "exit status 4")
+	b.wantGone()
+	if got := tags(b.reports()); got != "startContainer poststop" {
+		t.Errorf("%s", got)
+	}
 }
 
 func TestPoststopRunsOnForceDelete(t *testing.T) {

@@ -367,3 +367,70 @@ func TestHooksAreNotRunAgainByExecOrState(t *testing.T) {
 		t.Errorf("%d reports, were %d", got, before)
 	}
 }
+
+func TestHooksWriteToTheFilesOfTheAnnotations(t *testing.T) {
+	not(t, "runc", "does not know them")
+	b := newBundle(t, args("/bin/true"))
+	out, errs := filepath.Join(b.dir, "out"), filepath.Join(b.dir, "err")
+	b.edit(func(s *specs.Spec) {
+		s.Annotations = map[string]string{"run.oci.hooks.stdout": out, "run.oci.hooks.stderr": errs}
+		s.Hooks = &specs.Hooks{}
+	})
+	for _, name := range hookNames {
+		list := b.hookList(name)
+		*list = append(*list, specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "echo " + name + "; echo " + name + " >&2"}})
+	}
+	b.run().ok(t)
+	want := strings.Join(hookNames, "\n") + "\n"
+	if got := readFile(t, out); got != want {
+		t.Errorf("stdout: %s", got)
+	}
+	if got := readFile(t, errs); got != want {
+		t.Errorf("stderr: %s", got)
+	}
+}
+
+func TestHookOutputFileThatCannotBeOpenedFails(t *testing.T) {
+	not(t, "runc", "does not know them")
+	b := newBundle(t, args("/bin/true"), func(s *specs.Spec) {
+		s.Annotations = map[string]string{"run.oci.hooks.stdout": "/no/such/dir/out"}
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/true"}}}
+	})
+	b.run().fails(t, `annotations.run.oci.hooks.stdout: open /no/such/dir/out: no such file or directory`)
+	b.wantGone()
+}
+
+// asks is a hook that runs the runtime on its own container.
+func (b *bundle) asks(line string) specs.Hook {
+	mkdirs(b.t, filepath.Dir(b.hookFile()))
+	script := fmt.Sprintf("%s --root %s %s %s > %s 2>&1 < /dev/null; true", b.bin, b.root, line, b.id, b.hookFile())
+	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Timeout: ptr(int(deadline.Seconds()) / 2)}
+}
+
+func TestPoststartHookMayOperateOnTheContainer(t *testing.T) {
+	needController(t, "pids")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	b.spec.Hooks = &specs.Hooks{Poststart: []specs.Hook{b.asks("update --pids-limit 77")}}
+	b.create()
+	b.start().ok(t)
+	if said := readFile(t, b.hookFile()); said != "" {
+		t.Error(said)
+	}
+	if got := b.cgroupFile("pids", "pids.max", "pids.max"); strings.TrimSpace(got) != "77" {
+		t.Errorf("pids.max: %s", got)
+	}
+}
+
+func TestHookOfCreateIsToldThatTheContainerIsBeingCreated(t *testing.T) {
+	not(t, "runc", "does not find it")
+	for _, line := range []string{"start", "update --pids-limit 77", "pause", "resume", "delete", "checkpoint"} {
+		t.Run(line, func(t *testing.T) {
+			b := newBundle(t, args("/bin/sleep", "1000"))
+			b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{b.asks(line)}}
+			b.create()
+			if said := readFile(t, b.hookFile()); !strings.Contains(said, "a container that is being created") {
+				t.Error(said)
+			}
+		})
+	}
+}

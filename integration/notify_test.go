@@ -96,6 +96,19 @@ func TestNotifyStartEndsWhenInitDiesBeforeReady(t *testing.T) {
 	b.waitStopped()
 }
 
+func TestContainerThatIsNotReadyYetIsOperatedOn(t *testing.T) {
+	needController(t, "freezer")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	notifySocket(t, b)
+	b.create()
+	start := b.begin(b.cmd("start", b.id))
+	waitFor(t, "the program", func() bool { return b.state().Status == specs.StateRunning })
+	b.tare("pause", b.id).ok(t)
+	b.tare("resume", b.id).ok(t)
+	b.tare("kill", b.id, "KILL").ok(t)
+	start.end(t).ok(t)
+}
+
 func TestWithoutNotifySocketThereIsNoneInside(t *testing.T) {
 	b := newBundle(t)
 	for _, kv := range b.facts().Env {

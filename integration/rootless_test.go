@@ -275,3 +275,29 @@ func TestRootlessHooksRunAsTheUser(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Root of a user namespace with one id, as unshare(1) makes it, has setgroups(2) denied, and perhaps a mount
+// namespace that is not its own.
+func TestRootlessRunByRootOfAUserNamespace(t *testing.T) {
+	needTool(t, "unshare")
+	nested := func(s *specs.Spec) { s.Linux.UIDMappings[0].HostID, s.Linux.GIDMappings[0].HostID = 0, 0 }
+	groups := func(s *specs.Spec) { s.Process.User.AdditionalGids = []uint32{0} }
+	for _, flags := range []string{"-Ur", "-Urm"} {
+		for name, edit := range map[string]func(*specs.Spec){
+			"the caller's": and(noMappings, dropNS("user"), groups), "of its own": and(nested, groups),
+		} {
+			t.Run(flags+", "+name, func(t *testing.T) {
+				b := newRootless(t, edit)
+				b.write()
+				mkdirs(t, b.dir+"/xdg")
+				cmd := b.cmd(b.line("run", nil)...)
+				inside := exec.Command("unshare", append([]string{flags}, cmd.Args...)...)
+				inside.Dir = cmd.Dir
+				f := decode[report.Facts](t, b.do(b.asUser(inside)).ok(t).out)
+				if f.UID != [4]int{} || len(f.UIDMap) != 1 || f.Setgroups != "deny" {
+					t.Errorf("%v %v %s", f.UID, f.UIDMap, f.Setgroups)
+				}
+			})
+		}
+	}
+}

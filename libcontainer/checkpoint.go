@@ -10,6 +10,7 @@ import (
 
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"tare/cgroups"
 	"tare/internal/criu"
@@ -46,7 +47,7 @@ const (
 // Checkpoint writes the processes of a running or paused container to an image, from which Restore makes
 // them anew. It needs root, and CRIU.
 func (c *Container) Checkpoint(ctx context.Context, o CheckpointOptions) error {
-	l, err := c.loadLocked(ctx)
+	l, err := c.loadLocked(ctx, "checkpoint")
 	if err != nil {
 		return err
 	}
@@ -80,8 +81,17 @@ func (c *Container) mayCheckpoint(l *loaded) error {
 		return err
 	}
 	switch status {
-	case Running, Paused:
+	case Running:
 		return nil
+	case Paused: // before start, perhaps
+		s, waiting, err := dial(l.dir.SocketPath())
+		if s >= 0 {
+			unix.Close(s)
+		}
+		if err != nil || !waiting {
+			return err
+		}
+		status = Created
 	case Stopped:
 		return c.wrong(status, "container not running")
 	}

@@ -65,15 +65,14 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 // lockToDelete takes the lock. When it is held, by a create or a start that may hang, force kills the
 // init without it: its holder lets go then.
 func (c *Container) lockToDelete(ctx context.Context, l *loaded, force bool) error {
-	if force {
-		atOnce, cancel := context.WithCancel(ctx)
-		cancel()
-		if err := l.dir.Lock(atOnce); err == nil || errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if l.read() == nil {
-			c.killInit(ctx, l)
-		}
+	if !force {
+		return c.lock(ctx, l.dir, "delete")
+	}
+	if held, err := l.dir.TryLock(); held || errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if l.read() == nil {
+		c.killInit(ctx, l)
 	}
 	return l.dir.Lock(ctx)
 }

@@ -59,6 +59,12 @@ func (t *fdTable) openOne(s *plan.FDSource) (int, error) {
 		return t.openTree(s)
 	case plan.FDUserNS:
 		return t.openUserNS(s.IDMap)
+	case plan.FDAppend:
+		fd, err := unix.Open(s.Path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			return -1, &os.PathError{Op: "open", Path: s.Path, Err: err}
+		}
+		return t.own(fd), nil
 	}
 	return -1, fmt.Errorf("descriptor of unknown kind %q", s.Kind)
 }

@@ -109,7 +109,7 @@ func firstOfNamespace(pid int) bool {
 
 // Pause freezes every process of the container.
 func (c *Container) Pause(ctx context.Context) error {
-	return c.freezer(ctx, func(l *loaded, status Status) error {
+	return c.freezer(ctx, "pause", func(l *loaded, status Status) error {
 		switch status {
 		case Created, Running:
 			return l.mgr.Freeze(ctx)
@@ -122,7 +122,7 @@ func (c *Container) Pause(ctx context.Context) error {
 
 // Resume thaws a paused container.
 func (c *Container) Resume(ctx context.Context) error {
-	return c.freezer(ctx, func(l *loaded, status Status) error {
+	return c.freezer(ctx, "resume", func(l *loaded, status Status) error {
 		if status != Paused {
 			return c.wrong(status, "container not paused")
 		}
@@ -130,15 +130,12 @@ func (c *Container) Resume(ctx context.Context) error {
 	})
 }
 
-func (c *Container) freezer(ctx context.Context, do func(*loaded, Status) error) error {
-	l, err := c.load()
+func (c *Container) freezer(ctx context.Context, what string, do func(*loaded, Status) error) error {
+	l, err := c.loadLocked(ctx, what)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	if err := l.dir.Lock(ctx); err != nil {
-		return wrapID(c.id, err)
-	}
 	status, err := l.status()
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ type remodelling struct {
 
 // remodel locks a live container. The caller closes the value.
 func (c *Container) remodel(ctx context.Context) (*remodelling, error) {
-	l, err := c.loadLocked(ctx)
+	l, err := c.loadLocked(ctx, "change the mounts of")
 	if err != nil {
 		return nil, err
 	}

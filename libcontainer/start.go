@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,6 +13,8 @@ import (
 	"tare/cgroups"
 	"tare/internal/launch"
 	"tare/internal/plan"
+	"tare/internal/spec"
+	"tare/internal/state"
 	"tare/internal/step"
 	"tare/seccomp"
 )
@@ -28,14 +31,11 @@ func (c *Container) Start(ctx context.Context) error { return c.StartWith(ctx, S
 
 // StartWith is Start with options.
 func (c *Container) StartWith(ctx context.Context, o StartOptions) error {
-	l, err := c.load()
+	l, err := c.loadLocked(ctx, "start")
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	if err := l.dir.Lock(ctx); err != nil {
-		return wrapID(c.id, err)
-	}
 	if err := c.mayStart(l); err != nil {
 		return err
 	}
@@ -45,19 +45,37 @@ func (c *Container) StartWith(ctx context.Context, o StartOptions) error {
 	}
 	defer relay.close()
 	if err := c.letGo(ctx, l); err != nil {
+		if failed := (*launch.Failure)(nil); errors.As(err, &failed) && failed.Step == step.KindHook {
+			c.discard(ctx, l, "startContainer")
+		}
 		return err
 	}
 	if err := l.dir.RemoveSocket(); err != nil {
 		c.rt.warn("%v", err)
 	}
-	if err := c.poststart(ctx, l); err != nil {
-		l.close() // gives the lock to the delete
-		if derr := c.Delete(context.WithoutCancel(ctx), true); derr != nil {
-			c.rt.warn("delete container %q after a failed poststart hook: %v", c.id, derr)
-		}
+	hooks, err := c.poststartHooks(l)
+	l.dir.Unlock() // it runs: a hook may pause it, and who waits for its readiness may wait long
+	if err == nil {
+		err = runPoststart(ctx, l.record, hooks)
+	}
+	if err != nil {
+		c.discard(ctx, l, "poststart")
 		return err
 	}
 	return relay.run(ctx, l)
+}
+
+// discard deletes the container after a failed hook, as the lifecycle in runtime.md wants it: this one, not
+// another that has its name by now.
+func (c *Container) discard(ctx context.Context, l *loaded, hook string) {
+	ctx = context.WithoutCancel(ctx)
+	err := l.dir.Lock(ctx)
+	if err == nil {
+		err = c.remove(ctx, l)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		c.rt.warn("delete container %q after a failed %s hook: %v", c.id, hook, err)
+	}
 }
 
 func (c *Container) mayStart(l *loaded) error {
@@ -115,21 +133,24 @@ func (c *Container) letGo(ctx context.Context, l *loaded) error {
 	return nil
 }
 
-// poststart runs the hooks that come after the program has been started.
-func (c *Container) poststart(ctx context.Context, l *loaded) error {
+// poststartHooks is the configuration when it has hooks that come after the program has been started.
+func (c *Container) poststartHooks(l *loaded) (*specs.Spec, error) {
 	if l.made != nil && !l.made.poststart {
-		return nil
+		return nil, nil
 	}
 	raw, err := l.dir.LoadConfig()
 	if err != nil || !bytes.Contains(raw, []byte("poststart")) {
-		return err
+		return nil, err
 	}
-	s, err := l.spec()
-	if err != nil {
-		return err
+	return spec.Parse(raw)
+}
+
+func runPoststart(ctx context.Context, r *state.Record, s *specs.Spec) error {
+	if s == nil {
+		return nil
 	}
-	st := &specs.State{Version: specs.Version, ID: c.id, Status: specs.StateRunning, Pid: l.record.Pid,
-		Bundle: l.record.Bundle, Annotations: l.record.Annotations}
+	st := &specs.State{Version: specs.Version, ID: r.ID, Status: specs.StateRunning, Pid: r.Pid,
+		Bundle: r.Bundle, Annotations: r.Annotations}
 	for _, h := range plan.PoststartHooks(s) {
 		if err := runHook(ctx, h.(*step.HostHook), s, st, 0); err != nil {
 			return fmt.Errorf("%s: %w", h.Where(), err)

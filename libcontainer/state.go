@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/user"
@@ -39,6 +40,37 @@ func (c *Container) load() (*loaded, error) {
 		return nil, fmt.Errorf("container %q: %w", c.id, err)
 	}
 	return l, nil
+}
+
+// loadLocked loads the container once nobody else changes it. The caller, who says what for, closes it.
+func (c *Container) loadLocked(ctx context.Context, what string) (*loaded, error) {
+	dir, err := c.rt.store.Open(c.id)
+	if err != nil {
+		return nil, wrapID(c.id, err)
+	}
+	if err := c.lock(ctx, dir, what); err != nil {
+		dir.Close()
+		return nil, wrapID(c.id, err)
+	}
+	l := c.known(dir)
+	if err := l.read(); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("container %q: %w", c.id, err)
+	}
+	return l, nil
+}
+
+// lock waits for whoever works on the container, but for a create: there is nothing to operate on before its
+// end, and who asks may be a hook whose end the create waits for.
+func (c *Container) lock(ctx context.Context, dir *state.Dir, what string) error {
+	if held, err := dir.TryLock(); held || err != nil {
+		return err
+	}
+	record, err := dir.Load()
+	if errors.Is(err, state.ErrNoRecord) || err == nil && !record.CreateDone {
+		return c.wrong(Creating, "cannot %s a container that is being created", what)
+	}
+	return dir.Lock(ctx)
 }
 
 // known is what needs no reading.

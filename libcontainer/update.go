@@ -32,7 +32,7 @@ func (c *Container) Update(ctx context.Context, r *specs.LinuxResources) error {
 
 // UpdateWith is Update with all that can be changed.
 func (c *Container) UpdateWith(ctx context.Context, o UpdateOptions) error {
-	l, err := c.loadLocked(ctx)
+	l, err := c.loadLocked(ctx, "update")
 	if err != nil {
 		return err
 	}
@@ -59,22 +59,6 @@ func (c *Container) UpdateWith(ctx context.Context, o UpdateOptions) error {
 		return err
 	}
 	return nil
-}
-
-// loadLocked loads the container once nobody else changes it. The caller closes it.
-func (c *Container) loadLocked(ctx context.Context) (*loaded, error) {
-	l, err := c.load()
-	if err != nil {
-		return nil, err
-	}
-	if err = l.dir.Lock(ctx); err == nil {
-		err = l.read() // a create may have ended meanwhile
-	}
-	if err != nil {
-		l.close()
-		return nil, wrapID(c.id, err)
-	}
-	return l, nil
 }
 
 // updating is an update under way.

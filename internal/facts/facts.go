@@ -23,6 +23,9 @@ func Gather(n plan.Needs) (*plan.Facts, error) {
 	}
 	f.Privileged = caps&(1<<unix.CAP_SYS_ADMIN) != 0
 	f.Resource = caps&(1<<unix.CAP_SYS_RESOURCE) != 0
+	if f.InUserNS {
+		f.GroupsDenied, f.ForeignMounts = groupsDenied(), foreignMounts()
+	}
 	if f.LastCap, err = lastCap(); err != nil {
 		return nil, err
 	}
@@ -80,6 +83,30 @@ func inUserNS() bool {
 	}
 	f := strings.Fields(string(b))
 	return !(len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == strconv.FormatUint(1<<32-1, 10))
+}
+
+func groupsDenied() bool {
+	b, err := readSmall("/proc/self/setgroups")
+	return err == nil && strings.HasPrefix(string(b), "deny")
+}
+
+// foreignMounts: the kernel does not even show an owner above the caller's user namespace.
+func foreignMounts() bool {
+	ns, err := unix.Open("/proc/self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(ns)
+	owner, err := unix.IoctlRetInt(ns, unix.NS_GET_USERNS)
+	if err != nil {
+		return err == unix.EPERM
+	}
+	defer unix.Close(owner)
+	var theirs, ours unix.Stat_t
+	if unix.Fstat(owner, &theirs) != nil || unix.Stat("/proc/self/ns/user", &ours) != nil {
+		return false
+	}
+	return theirs.Ino != ours.Ino
 }
 
 // readSmall reads a file of the kernel's without the poller that os has for files: it would cost a thread.

@@ -18,7 +18,7 @@ func (l *lane) hook(h *step.Hook) error {
 		return err
 	}
 	ours := sys.Umask(l.umask)
-	run, err := startHook(h)
+	run, err := l.startHook(h)
 	sys.Umask(ours)
 	if e := restore(); err == nil {
 		err = e
@@ -66,8 +66,16 @@ type running struct {
 }
 
 // startHook forks and execs the hook in a process group of its own. Nothing of ours is inherited but
-// the three pipes: every descriptor of the lane is close-on-exec.
-func startHook(h *step.Hook) (*running, error) {
+// the pipes, and the files for its output: every descriptor of the lane is close-on-exec.
+func (l *lane) startHook(h *step.Hook) (*running, error) {
+	stdout, err := l.fd(h.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := l.fd(h.Stderr)
+	if err != nil {
+		return nil, err
+	}
 	in, stdin, err := sys.Pipe(0)
 	if err != nil {
 		return nil, err
@@ -79,10 +87,16 @@ func startHook(h *step.Hook) (*running, error) {
 		return nil, err
 	}
 	defer out.Close()
+	if stdout < 0 {
+		stdout = out.Int()
+	}
+	if stderr < 0 {
+		stderr = out.Int()
+	}
 	pidfd := -1
 	pid, err := syscall.ForkExec(h.Path, hookArgs(h), &syscall.ProcAttr{
 		Dir: h.Dir, Env: hookEnv(h),
-		Files: []uintptr{uintptr(in.Int()), uintptr(out.Int()), uintptr(out.Int())},
+		Files: []uintptr{uintptr(in.Int()), uintptr(stdout), uintptr(stderr)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
 	})
 	r := &running{pid: pid, pidfd: sys.Own(pidfd), stdin: stdin, output: output}
@@ -147,7 +161,7 @@ func (r *running) wait(h *step.Hook, gone int, deadline int64) error {
 			return errHostGone
 		case n == 0 && deadline >= 0 && sys.ClockNanos(sys.CLOCK_MONOTONIC) >= deadline:
 			r.kill()
-			return &sys.Error{Op: "hook", Object: h.Path, Errno: syscall.ETIMEDOUT,
+			return &sys.Error{Op: "hook", Object: h.Path,
 				Note: "hook ran past specified timeout of " + seconds(h.TimeoutMS) + r.quote()}
 		}
 	}
@@ -207,7 +221,7 @@ func (r *running) verdict(h *step.Hook) error {
 	return &sys.Error{Op: "hook", Object: h.Path, Note: text + r.quote()}
 }
 
-// quote is what the hook said, for its error.
+// quote is what the hook said, for its error, which stays one line.
 func (r *running) quote() string {
 	said := r.said
 	for len(said) > 0 && said[len(said)-1] == '\n' {
@@ -216,7 +230,7 @@ func (r *running) quote() string {
 	if len(said) == 0 {
 		return ""
 	}
-	return ", output: " + string(said)
+	return ", output: " + strconv.Quote(string(said))
 }
 
 // kill ends the hook and its process group, and reaps it.

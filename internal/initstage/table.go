@@ -91,11 +91,16 @@ func (l *lane) dropFDs() {
 		if w, ok := s.(*step.WaitStart); ok && int(w.Listener) < len(keep) {
 			keep[w.Listener] = true
 		}
-		if m, ok := s.(*step.Mount); ok {
-			for _, n := range [...]step.FD{m.Tree, m.IDMap} {
-				if int(n) < len(keep) {
-					keep[n] = true
-				}
+		var later [2]step.FD
+		switch s := s.(type) {
+		case *step.Mount:
+			later = [...]step.FD{s.Tree, s.IDMap}
+		case *step.Hook:
+			later = [...]step.FD{s.Stdout, s.Stderr}
+		}
+		for _, n := range later {
+			if int(n) < len(keep) {
+				keep[n] = true
 			}
 		}
 	}

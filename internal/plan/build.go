@@ -36,6 +36,7 @@ type builder struct {
 	atEnd   []step.Step // what follows the last mount and device
 	live    bool        // the container runs: see BuildMounts
 	devBind bool        // /dev is the bundle's: no default nodes are made in it
+	hookOut [2]step.FD  // where hooks' output goes: see hookOutput
 }
 
 // Build plans the creation of a container. The spec must have passed spec.Validate; an error means

@@ -50,6 +50,11 @@ func hostCases() []goldenCase {
 				Poststart:      h("poststart"), Poststop: h("poststop")}
 			s.Annotations = map[string]string{"b": "2", "a": "1/x"}
 		}},
+		{name: "hooks-with-files-for-their-output", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			h := []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/b"}}
+			s.Hooks = &specs.Hooks{CreateContainer: h, StartContainer: h}
+			s.Annotations = map[string]string{"run.oci.hooks.stdout": "/log/out", "run.oci.hooks.stderr": "/log/err"}
+		}},
 	}
 }
 
@@ -65,6 +70,10 @@ func namespaceCases() []goldenCase {
 			more := specs.LinuxIDMapping{ContainerID: 1, HostID: 100000, Size: 65536}
 			s.Linux.UIDMappings = append(s.Linux.UIDMappings, more)
 			s.Linux.GIDMappings = append(s.Linux.GIDMappings, more)
+		}},
+		{name: "root-of-one-id", facts: rootOfOneID, base: sampleRootless},
+		{name: "root-of-one-id-without-user-namespace", facts: rootOfOneID, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Process.User.AdditionalGids = []uint32{0}
 		}},
 		{name: "user-namespace", facts: v2Facts, base: sample, edit: userNamespace},
 		{name: "user-namespace-without-root", facts: v2Facts, base: sample, edit: func(s *specs.Spec, f *plan.Facts, o *plan.Options) {

@@ -51,6 +51,14 @@ func rootlessFacts() *plan.Facts {
 	return f
 }
 
+// rootOfOneID is root of a user namespace that `unshare -Ur` has made.
+func rootOfOneID() *plan.Facts {
+	f := v2Facts()
+	f.InUserNS, f.GroupsDenied, f.ForeignMounts = true, true, true
+	f.Cgroup.Disabled = true
+	return f
+}
+
 // goldenCase is a plan that is held as text.
 type goldenCase struct {
 	name  string

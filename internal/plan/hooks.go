@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"tare/internal/spec"
 	"tare/internal/step"
 )
 
@@ -49,6 +50,7 @@ func (b *builder) initHooks(name string, hooks []specs.Hook, dir string, status 
 		return nil
 	}
 	head, tail := b.stateTemplate(status)
+	b.hookOutput()
 	out := make([]step.Step, len(hooks))
 	for i, h := range hooks {
 		env := h.Env
@@ -56,9 +58,19 @@ func (b *builder) initHooks(name string, hooks []specs.Hook, dir string, status 
 			env = environment(b.s.Process.Env)
 		}
 		out[i] = &step.Hook{Name: name, Path: h.Path, Args: h.Args, Env: env, Dir: dir, TimeoutMS: timeout(h),
-			StateHead: head, StateTail: tail, Place: step.At(fmt.Sprintf("hooks.%s[%d]", name, i))}
+			Stdout: b.hookOut[0], Stderr: b.hookOut[1], StateHead: head, StateTail: tail, Place: step.At(fmt.Sprintf("hooks.%s[%d]", name, i))}
 	}
 	return out
+}
+
+// hookOutput has the files that annotations name for the hooks' output opened on the host, once: the
+// container's hooks could open another one.
+func (b *builder) hookOutput() {
+	for i, key := range [...]string{spec.AnnotationHooksStdout, spec.AnnotationHooksStderr} {
+		if path := b.s.Annotations[key]; path != "" && b.hookOut[i] == 0 {
+			b.hookOut[i] = b.fd(FDSource{Kind: FDAppend, Path: path, At: "annotations." + key})
+		}
+	}
 }
 
 // stateTemplate is the state's JSON before and after the pid, which the init fills in as its own pid

@@ -184,7 +184,7 @@ func (b *builder) bindSource(at string, m *specs.Mount, opts *spec.MountOptions,
 	if err != nil {
 		return err
 	}
-	if idmap != nil || b.live || b.user.any() && b.f.Privileged && !opts.CopySymlink {
+	if idmap != nil || b.live || b.user.any() && b.f.Privileged && !b.f.ForeignMounts && !opts.CopySymlink {
 		s.Tree = b.fd(FDSource{At: at + ".source", Kind: FDTree, Path: s.Source,
 			Recursive: opts.RBind(), NoFollow: opts.SrcNoFollow, IDMap: idmap})
 	}

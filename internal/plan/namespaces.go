@@ -113,6 +113,7 @@ func (b *builder) userMaps() {
 	s.UID, s.GID = b.becomeID(b.user.uid), b.becomeID(b.user.gid)
 	s.MapHow = step.MapParent
 	if b.f.Privileged && b.f.EUID == 0 {
+		s.DenySetgroup, b.user.denyGroups = b.f.GroupsDenied, b.f.GroupsDenied
 		return
 	}
 	if ownOnly(s.UIDMap, b.f.EUID) && ownOnly(s.GIDMap, b.f.EGID) {

@@ -32,6 +32,7 @@ const (
 	FDFile     FDKind = "file"     // IO.ExtraFiles[Index]
 	FDTree     FDKind = "tree"     // a detached clone of the mount tree at Path
 	FDUserNS   FDKind = "userns"   // a user namespace with the maps UIDMap and GIDMap, or at Path
+	FDAppend   FDKind = "append"   // the file at Path, made where it is missing, to append to
 )
 
 // FDSource is an entry of the table.
@@ -88,6 +89,11 @@ type Facts struct {
 	Privileged bool
 	// InUserNS: the caller is not in the host's first user namespace.
 	InUserNS bool
+	// GroupsDenied: the caller's user namespace denies setgroups(2), and all below it do.
+	GroupsDenied bool
+	// ForeignMounts: the caller's mount namespace belongs to another user namespace than the caller's, so that
+	// no tree of it can be cloned.
+	ForeignMounts bool
 	// Resource: the caller has CAP_SYS_RESOURCE, so that prlimit(2) reaches processes of any user.
 	Resource   bool
 	EUID, EGID uint32

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -185,9 +186,13 @@ func (b *builder) identity(p *specs.Process) error {
 		}
 	}
 	_, keep := b.s.Annotations["run.oci.keep_original_groups"]
-	if b.user.denyGroups || keep {
+	if b.user.denyGroups || !b.user.any() && b.f.GroupsDenied || keep {
 		if len(u.Groups) > 0 && !keep {
-			return fmt.Errorf("process.user.additionalGids: groups cannot be set in this user namespace, whose setgroups is denied")
+			const denied = "process.user.additionalGids: groups cannot be set in this user namespace, whose setgroups is denied"
+			if b.f.EUID != 0 {
+				return errors.New(denied)
+			}
+			b.warn(denied) // root of one id: engines name the image's groups all the same
 		}
 		u.SetGroups, u.Groups = false, nil
 	}

@@ -26,14 +26,8 @@ const (
 func (d *Dir) Lock(ctx context.Context) error {
 	pause := firstPause
 	for {
-		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return d.stillThere()
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EWOULDBLOCK):
-			return fmt.Errorf("flock %q: %w", d.path, err)
+		if held, err := d.TryLock(); held || err != nil {
+			return err
 		}
 		t := time.NewTimer(pause)
 		select {
@@ -45,6 +39,25 @@ func (d *Dir) Lock(ctx context.Context) error {
 		pause = min(2*pause, longestPause)
 	}
 }
+
+// TryLock is Lock without a wait: false when somebody else holds it.
+func (d *Dir) TryLock() (held bool, err error) {
+	for {
+		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			err = d.stillThere()
+			return err == nil, err
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, unix.EINTR):
+			return false, fmt.Errorf("flock %q: %w", d.path, err)
+		}
+	}
+}
+
+// Unlock lets others go on before Close does.
+func (d *Dir) Unlock() { unix.Flock(d.fd, unix.LOCK_UN) }
 
 // stillThere makes sure that the lock is one on the container and not on what a delete has left.
 func (d *Dir) stillThere() error {

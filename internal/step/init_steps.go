@@ -67,6 +67,8 @@ type Hook struct {
 	Env       []string
 	Dir       string // working directory; "" for the rootfs (createContainer)
 	TimeoutMS uint64
+	Stdout    FD // 0: its end goes into the error
+	Stderr    FD
 	StateHead []byte
 	StateTail []byte
 }

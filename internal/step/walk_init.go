@@ -73,6 +73,8 @@ func (h *Hook) walk(w walker) {
 	w.strs("env", &h.Env)
 	w.str("dir", &h.Dir)
 	w.u64("timeoutMs", &h.TimeoutMS)
+	w.fd("stdout", &h.Stdout)
+	w.fd("stderr", &h.Stderr)
 	w.blob("stateHead", &h.StateHead)
 	w.blob("stateTail", &h.StateTail)
 }
