@@ -178,6 +178,41 @@ func TestTmpfsModeOptionWins(t *testing.T) {
 	}
 }
 
+func TestTmpfsReadonlyKeepsItsRecursiveAttributes(t *testing.T) {
+	onlyTare(t, "runc has none on a tmpfs")
+	b := newBundle(t, addMount(mnt("/mnt", "tmpfs", "t", "ro", "rnosuid", "rnoexec"), mnt("/mnt/sub", "tmpfs", "t", "ro", "rrw")))
+	mounts := b.facts().Mounts
+	m, sub := findMount(mounts, "/mnt"), findMount(mounts, "/mnt/sub")
+	for _, o := range []string{"ro", "nosuid", "noexec"} {
+		if !hasOption(m.Options, o) {
+			t.Errorf("no %s: %+v", o, m)
+		}
+	}
+	if !hasOption(sub.Options, "rw") || hasOption(sub.Options, "nosuid") {
+		t.Errorf("%+v", sub)
+	}
+}
+
+// Of several access time options the kernel's own rule decides, on a bind as on a new file system.
+func TestMountAccessTimeOptionsTogether(t *testing.T) {
+	b := newBundle(t)
+	src := b.hostDir("src")
+	for i, row := range []struct{ options, want string }{
+		{"noatime strictatime", ""}, {"strictatime noatime", ""}, {"noatime relatime", "noatime"}, {"norelatime", "relatime"},
+	} {
+		for j, m := range []specs.Mount{mnt("/mnt", "tmpfs", "t"), mnt("/mnt", "bind", src, "bind")} {
+			m.Options = append(m.Options, strings.Fields(row.options)...)
+			b.edit(dropMount("/mnt"), addMount(m))
+			got := findMount(b.facts().Mounts, "/mnt")
+			for _, o := range []string{"noatime", "relatime"} {
+				if hasOption(got.Options, o) != (o == row.want) {
+					t.Errorf("%d, %d: %s: %+v", i, j, row.options, got)
+				}
+			}
+		}
+	}
+}
+
 func TestTmpfsReadonlyStillGetsMountPointsInside(t *testing.T) {
 	b := newBundle(t, addMount(mnt("/mnt", "tmpfs", "outer", "ro"), mnt("/mnt/sub", "tmpfs", "inner")))
 	f := b.facts()

@@ -125,9 +125,13 @@ func (b *builder) mapped(at string, m *specs.Mount, opts *spec.MountOptions, s *
 	return err
 }
 
-// readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made.
+// readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made. Only
+// that one attribute is added then: the recursive ones have taken effect, and may have cleared it (rrw).
 func (b *builder) readonlyLater(s *step.Mount) {
-	b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set, Clear: s.Clear})
+	if s.RecClr&unix.MOUNT_ATTR_RDONLY == 0 {
+		b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target,
+			Set: unix.MS_BIND | unix.MS_RDONLY})
+	}
 	s.Set &^= unix.MS_RDONLY
 }
 
