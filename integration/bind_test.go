@@ -85,6 +85,13 @@ func TestBindOfADirectoryOntoAFileFails(t *testing.T) {
 	b.wantGone()
 }
 
+func TestBindOfAFileOntoADirectoryFails(t *testing.T) {
+	b := newBundle(t)
+	b.edit(addMount(mnt("/etc", "bind", b.hostFile("src", ""), "bind")))
+	b.run().fails(t, "not a directory")
+	b.wantGone()
+}
+
 func TestBindReadonly(t *testing.T) {
 	b := newBundle(t)
 	src := b.hostDir("src")
