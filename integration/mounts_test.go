@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -196,17 +197,20 @@ func TestTmpfsReadonlyKeepsItsRecursiveAttributes(t *testing.T) {
 // Of several access time options the kernel's own rule decides, on a bind as on a new file system.
 func TestMountAccessTimeOptionsTogether(t *testing.T) {
 	b := newBundle(t)
-	src := b.hostDir("src")
-	for i, row := range []struct{ options, want string }{
+	kinds := []specs.Mount{mnt("/mnt", "tmpfs", "t")}
+	if !suite.plain { // in a user namespace a bind's are locked
+		kinds = append(kinds, mnt("/mnt", "bind", b.hostDir("src"), "bind"))
+	}
+	for _, row := range []struct{ options, want string }{
 		{"noatime strictatime", ""}, {"strictatime noatime", ""}, {"noatime relatime", "noatime"}, {"norelatime", "relatime"},
 	} {
-		for j, m := range []specs.Mount{mnt("/mnt", "tmpfs", "t"), mnt("/mnt", "bind", src, "bind")} {
-			m.Options = append(m.Options, strings.Fields(row.options)...)
+		for _, m := range kinds {
+			m.Options = append(slices.Clone(m.Options), strings.Fields(row.options)...)
 			b.edit(dropMount("/mnt"), addMount(m))
 			got := findMount(b.facts().Mounts, "/mnt")
 			for _, o := range []string{"noatime", "relatime"} {
 				if hasOption(got.Options, o) != (o == row.want) {
-					t.Errorf("%d, %d: %s: %+v", i, j, row.options, got)
+					t.Errorf("%v: %+v", m.Options, got)
 				}
 			}
 		}
