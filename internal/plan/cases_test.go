@@ -34,6 +34,9 @@ func hostCases() []goldenCase {
 			s.Annotations = map[string]string{"tare.boot": "true"}
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp/", Type: "tmpfs", Source: "own"})
 		}},
+		{name: "ephemeral-root", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Annotations = map[string]string{"tare.root.ephemeral": "true"}
+		}},
 		{name: "forced-cgroup-v1", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
 			s.Annotations = map[string]string{"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
 		}},

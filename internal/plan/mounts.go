@@ -26,7 +26,12 @@ func (b *builder) rootfs() error {
 		flags = slaveAll // nothing could be bound any more; it is applied at the end
 	}
 	b.init(&step.SetPropagation{Path: "/", Flags: flags, Place: step.At("linux.rootfsPropagation")})
-	b.init(&step.OpenRootfs{Path: b.o.Rootfs, Parent: unix.MS_PRIVATE, Place: step.At("root.path")})
+	open := &step.OpenRootfs{Path: b.o.Rootfs, Parent: unix.MS_PRIVATE, Place: step.At("root.path")}
+	if spec.EphemeralRoot(b.s.Annotations) {
+		open.Place = step.At(fmt.Sprintf("annotations[%q]", spec.AnnotationEphemeralRoot))
+		open.Ephemeral, open.UserXattr = true, b.user.any() || b.f.InUserNS
+	}
+	b.init(open)
 
 	made := !b.mountsCgroup1() // the init may use the cgroup's directories
 	cgroupNS := b.makes(specs.CgroupNamespace)
