@@ -70,6 +70,21 @@ func TestReadonlyPathRefusesWrites(t *testing.T) {
 	}
 }
 
+func TestReadonlyPathCanBeTheRoot(t *testing.T) {
+	b := newBundle(t, readonly("/"))
+	r := b.try("create:/made", "create:/dev/shm/ok")
+	if r["create:/made"] != "EROFS" || r["create:/dev/shm/ok"] != "" {
+		t.Errorf("%v", r)
+	}
+}
+
+func TestMaskedPathThatIsTheRootIsRefused(t *testing.T) {
+	onlyTare(t, "others take it and do nothing")
+	b := newBundle(t, masked("/etc/.."))
+	b.run().fails(t, "linux.maskedPaths[0]")
+	b.wantGone()
+}
+
 func TestReadonlyPathKeepsTheMountsFlags(t *testing.T) {
 	b := newBundle(t, readonly("/proc/sys"))
 	m := findMount(b.facts().Mounts, "/proc/sys")

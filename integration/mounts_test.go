@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,6 +176,44 @@ func TestTmpfsModeOptionWins(t *testing.T) {
 	b := newBundle(t, addMount(mnt("/tmp", "tmpfs", "t", "mode=0700")))
 	if st := b.stat("/tmp")["/tmp"]; st.Mode != 0o700 {
 		t.Errorf("mode %o", st.Mode)
+	}
+}
+
+func TestTmpfsReadonlyKeepsItsRecursiveAttributes(t *testing.T) {
+	onlyTare(t, "runc has none on a tmpfs")
+	b := newBundle(t, addMount(mnt("/mnt", "tmpfs", "t", "ro", "rnosuid", "rnoexec"), mnt("/mnt/sub", "tmpfs", "t", "ro", "rrw")))
+	mounts := b.facts().Mounts
+	m, sub := findMount(mounts, "/mnt"), findMount(mounts, "/mnt/sub")
+	for _, o := range []string{"ro", "nosuid", "noexec"} {
+		if !hasOption(m.Options, o) {
+			t.Errorf("no %s: %+v", o, m)
+		}
+	}
+	if !hasOption(sub.Options, "rw") || hasOption(sub.Options, "nosuid") {
+		t.Errorf("%+v", sub)
+	}
+}
+
+// Of several access time options the kernel's own rule decides, on a bind as on a new file system.
+func TestMountAccessTimeOptionsTogether(t *testing.T) {
+	b := newBundle(t)
+	kinds := []specs.Mount{mnt("/mnt", "tmpfs", "t")}
+	if !suite.plain { // in a user namespace a bind's are locked
+		kinds = append(kinds, mnt("/mnt", "bind", b.hostDir("src"), "bind"))
+	}
+	for _, row := range []struct{ options, want string }{
+		{"noatime strictatime", ""}, {"strictatime noatime", ""}, {"noatime relatime", "noatime"}, {"norelatime", "relatime"},
+	} {
+		for _, m := range kinds {
+			m.Options = append(slices.Clone(m.Options), strings.Fields(row.options)...)
+			b.edit(dropMount("/mnt"), addMount(m))
+			got := findMount(b.facts().Mounts, "/mnt")
+			for _, o := range []string{"noatime", "relatime"} {
+				if hasOption(got.Options, o) != (o == row.want) {
+					t.Errorf("%v: %+v", m.Options, got)
+				}
+			}
+		}
 	}
 }
 

@@ -221,6 +221,15 @@ func TestTimeOffsetsWithoutTimeNamespaceFail(t *testing.T) {
 	b.wantGone()
 }
 
+func TestTimeOffsetOutOfRangeFails(t *testing.T) {
+	onlyTare(t, "its own text")
+	b := newBundle(t, addNS("time"), func(s *specs.Spec) {
+		s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: -99999999}}
+	})
+	b.run().fails(t, "run: linux.timeOffsets: write", "numerical result out of range")
+	b.wantGone()
+}
+
 func TestTimeOffsetsWithAPathFail(t *testing.T) {
 	not(t, "runc", "1.1 has no time namespaces")
 	b := newBundle(t, joinNS("time", "/proc/self/ns/time"), func(s *specs.Spec) {

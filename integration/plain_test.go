@@ -159,6 +159,8 @@ func forRoot(name string) string {
 	switch {
 	case oneOf(name, "TestUserNamespace", "TestExecJoinsTheUserNamespace"):
 		return "gives ids that only root may give (the caller's own are in the TestPlain cases)"
+	case oneOf(name, "TestIdmappedTmpfs"):
+		return "an idmapped mount"
 	case oneOf(name, "TestUnlistedNamespaceIsTheCallers/user"):
 		return "a plain caller must have a user namespace"
 	case oneOf(name, "TestConfiguredDevice", "TestDevice", "TestLaterDeviceRule", "TestDefaultDeviceNodes"):

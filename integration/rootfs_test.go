@@ -212,6 +212,16 @@ func TestRootfsPropagationUnbindableIsApplied(t *testing.T) {
 	}
 }
 
+func TestRootfsPropagationRunbindableComesAfterAllBinds(t *testing.T) {
+	onlyTare(t, "others bind from what cannot be bound any more")
+	b := newBundle(t, readonly("/etc"), masked("/etc/passwd"), func(s *specs.Spec) { s.Linux.RootfsPropagation = "runbindable" })
+	for _, m := range b.facts().Mounts {
+		if len(m.Optional) == 0 || m.Optional[0] != "unbindable" {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
 func TestRootfsPropagationSharedIsApplied(t *testing.T) {
 	not(t, "runc", "1.1 leaves it private")
 	b := newBundle(t, func(s *specs.Spec) { s.Linux.RootfsPropagation = "shared" })

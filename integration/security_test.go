@@ -52,6 +52,30 @@ func TestImageSymlinkAsMountTargetStaysInTheRoot(t *testing.T) {
 	}
 }
 
+// What the link names exists on the host, so that following it there would need nothing to be made.
+func TestImageSymlinkToAHostDirectoryAsMountTargetStaysInTheRoot(t *testing.T) {
+	for name, text := range map[string]func(string) string{"absolute": func(p string) string { return p }, "relative": climb} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t, addMount(mnt("/data/l", "tmpfs", "onlink")), readonly("/data/r"), masked("/data/m"))
+			out := b.outside()
+			for _, l := range []string{"data/l", "data/r", "data/m"} {
+				check(t, os.Symlink(text(out), b.inRoot(l)))
+			}
+			there := 0 // the tmpfs, its read-only self, the mask
+			mounts := b.facts().Mounts
+			for _, m := range mounts {
+				if m.Target == out {
+					there++
+				}
+			}
+			if there != 3 {
+				t.Errorf("%d of 3 are at %s of the root: %+v", there, out, mounts)
+			}
+			b.before = nil
+		})
+	}
+}
+
 func TestImageSymlinkInAMountTargetsParentStaysInTheRoot(t *testing.T) {
 	b := newBundle(t, args("/bin/true"), addMount(mnt("/data/link/deep/new", "tmpfs", "t")))
 	out := b.outside()
@@ -121,6 +145,25 @@ func TestMountOnProcOfAnotherTypeIsRefused(t *testing.T) {
 			}
 			b.edit(addMount(m(b)))
 			b.run().fails(t, "proc")
+			b.wantGone()
+		})
+	}
+}
+
+// What config.json says of such a destination shows nothing of the procfs that the image's link leads to.
+func TestImageSymlinkIntoProcAsAMountTargetIsRefused(t *testing.T) {
+	not(t, "runc", "1.1 allows it")
+	for name, row := range map[string]struct{ link, target string }{
+		"the target itself": {"/proc/self/attr", "/data/p"},
+		"a parent":          {"/proc", "/data/p/sys"},
+		"a relative one":    {"../proc/self", "/data/p/attr"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t, args("/bin/true"))
+			check(t, os.Symlink(row.link, b.inRoot("data/p")))
+			b.before = treeOf(b.rootfs)
+			b.edit(addMount(mnt(row.target, "tmpfs", "t")))
+			b.run().fails(t, "mounts[6]", "procfs")
 			b.wantGone()
 		})
 	}

@@ -87,7 +87,8 @@ func isPlaced(err error) bool {
 		return true
 	}
 	var p *placedError
-	return errors.As(err, &p)
+	var l *launch.PlacedError
+	return errors.As(err, &p) || errors.As(err, &l)
 }
 
 // placedError is an error that begins with its config path.

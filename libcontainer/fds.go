@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -57,6 +58,8 @@ func (t *fdTable) openOne(s *plan.FDSource) (int, error) {
 		return int(t.files[s.Index].Fd()), nil
 	case plan.FDTree:
 		return t.openTree(s)
+	case plan.FDNewFS:
+		return t.newFS(s)
 	case plan.FDUserNS:
 		return t.openUserNS(s.IDMap)
 	case plan.FDAppend:
@@ -89,12 +92,45 @@ func (t *fdTable) openTree(s *plan.FDSource) (int, error) {
 		return -1, &os.PathError{Op: "open_tree", Path: s.Path, Err: err}
 	}
 	t.own(fd)
+	return fd, t.mapIDs(fd, s)
+}
+
+// newFS makes a file system with the host's privilege.
+func (t *fdTable) newFS(s *plan.FDSource) (int, error) {
+	fs, err := unix.Fsopen(s.FSType, unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, &os.PathError{Op: "fsopen", Path: s.FSType, Err: err}
+	}
+	defer unix.Close(fs)
+	for _, param := range append([]string{"source=" + s.Path}, s.Data...) {
+		if key, value, has := strings.Cut(param, "="); has {
+			err = unix.FsconfigSetString(fs, key, value)
+		} else {
+			err = unix.FsconfigSetFlag(fs, key)
+		}
+		if err != nil {
+			return -1, fmt.Errorf("mount option %q: %w", param, err)
+		}
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, &os.PathError{Op: "fsconfig", Path: s.FSType, Err: err}
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "fsmount", Path: s.FSType, Err: err}
+	}
+	t.own(fd)
+	return fd, t.mapIDs(fd, s)
+}
+
+// mapIDs gives a detached mount the id map that s may have.
+func (t *fdTable) mapIDs(fd int, s *plan.FDSource) error {
 	if s.IDMap == nil {
-		return fd, nil
+		return nil
 	}
 	ns, err := t.openUserNS(s.IDMap)
 	if err != nil {
-		return -1, err
+		return err
 	}
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns)}
 	at := uint(unix.AT_EMPTY_PATH)
@@ -103,11 +139,11 @@ func (t *fdTable) openTree(s *plan.FDSource) (int, error) {
 	}
 	if err := unix.MountSetattr(fd, "", at, &attr); err != nil {
 		if err == unix.EINVAL {
-			return -1, fmt.Errorf("idmap of %q: %w (the file system may not support idmapped mounts)", s.Path, err)
+			return fmt.Errorf("idmap of %q: %w (the file system may not support idmapped mounts)", s.Path, err)
 		}
-		return -1, fmt.Errorf("idmap of %q: %w", s.Path, err)
+		return fmt.Errorf("idmap of %q: %w", s.Path, err)
 	}
-	return fd, nil
+	return nil
 }
 
 // openUserNS opens a user namespace with the given maps: one that exists, or that of a short-lived

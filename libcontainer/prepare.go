@@ -148,10 +148,11 @@ func (p *prepared) compile(rt *Runtime) error {
 	if v, ok := p.spec.Annotations["run.oci.seccomp_fail_unknown_syscall"]; ok {
 		opts.FailUnknownSyscall = v != "0"
 	}
-	if data, ok := p.spec.Annotations["run.oci.seccomp_bpf_data"]; ok {
+	const rawKey = "run.oci.seccomp_bpf_data"
+	if data, ok := p.spec.Annotations[rawKey]; ok {
 		var err error
 		if opts.RawBPF, err = seccomp.DecodeRawBPF(data); err != nil {
-			return err
+			return fmt.Errorf("annotations[%q]: %w", rawKey, err)
 		}
 	}
 	var profile *specs.LinuxSeccomp

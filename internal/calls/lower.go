@@ -101,6 +101,9 @@ func (l *lowering) step(s step.Step) bool {
 	case *step.SetPropagation:
 		l.call(unix.SYS_MOUNT, num(0), l.text(s.Path), num(0), num(s.Flags), num(0))
 	case *step.OpenRootfs:
+		if s.Ephemeral {
+			return false
+		}
 		l.openRootfs(s)
 	case *step.Affinity:
 		l.affinity(s)

@@ -175,6 +175,10 @@ func (l *lowering) bind(m *step.Mount) bool {
 			missing = append(missing, l.on(len(l.ops)-1, uint16(unix.ENOENT)))
 		}
 	}
+	if m.Opts&step.MountSrcNoFollow != 0 { // whether the path leads to a mounted link takes another look than settle's
+		l.statx(slot(src), l.stat)
+		l.refuse(l.stat.plus(statxMode), formatMask, isLink)
+	}
 	if m.Opts&step.MountSourceProc != 0 {
 		l.call(unix.SYS_FSTATFS, slot(src), l.stat)
 		l.expect(l.stat, ^uint64(0), unix.PROC_SUPER_MAGIC)

@@ -158,7 +158,7 @@ func (c *Child) throughDoor(ctx context.Context, s *step.Spawn, o Options) error
 	req := doorRequest(s)
 	b, ok := req.Encode()
 	if !ok {
-		return fmt.Errorf("linux.namespaces: too many to join, or time offsets too long")
+		return placed("linux.namespaces: too many to join, or time offsets too long")
 	}
 	fds := make([]int, len(o.Joins))
 	for i, f := range o.Joins {
@@ -246,10 +246,10 @@ func writeMaps(pid int, s *step.Spawn) error {
 		}
 	}
 	if err := writeProc(pid, "uid_map", mapText(s.UIDMap)); err != nil {
-		return fmt.Errorf("linux.uidMappings: %w", err)
+		return placed("linux.uidMappings: %w", err)
 	}
 	if err := writeProc(pid, "gid_map", mapText(s.GIDMap)); err != nil {
-		return fmt.Errorf("linux.gidMappings: %w", err)
+		return placed("linux.gidMappings: %w", err)
 	}
 	return nil
 }
@@ -266,19 +266,27 @@ func mapText(maps []step.IDMap) string {
 	return s
 }
 
+// PlacedError is an error whose text begins with its place in config.json.
+type PlacedError struct{ error }
+
+// Unwrap gives the error as it is.
+func (e *PlacedError) Unwrap() error { return e.error }
+
+func placed(format string, args ...any) error { return &PlacedError{fmt.Errorf(format, args...)} }
+
 func doorError(s *step.Spawn, r step.DoorReply) error {
 	errno := unix.Errno(r.Errno)
 	switch r.Stage {
 	case step.DoorJoin:
 		if int(r.Index) < len(s.Joins) {
-			return fmt.Errorf("linux.namespaces: setns %q: %w", s.Joins[r.Index].Path, errno)
+			return placed("linux.namespaces: setns %q: %w", s.Joins[r.Index].Path, errno)
 		}
 	case step.DoorUnshare:
-		return fmt.Errorf("linux.namespaces: unshare: %w", errno)
+		return placed("linux.namespaces: unshare: %w", errno)
 	case step.DoorUser:
-		return fmt.Errorf("linux.uidMappings: setresuid %d:%d: %w", s.UID, s.GID, errno)
+		return placed("linux.uidMappings: setresuid %d:%d: %w", s.UID, s.GID, errno)
 	case step.DoorOffsets:
-		return fmt.Errorf("linux.timeOffsets: write %q to timens_offsets: %w", s.TimeOffsets, errno)
+		return placed("linux.timeOffsets: write %q to timens_offsets: %w", s.TimeOffsets, errno)
 	case step.DoorClone:
 		return fmt.Errorf("clone into the pid namespace: %w", errno)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -283,11 +284,21 @@ func (b *builder) enterRoot() {
 	} else {
 		b.init(&step.PivotRoot{Place: step.At("root.path")})
 	}
-	if flags, _ := spec.RootfsPropagation(b.linux.RootfsPropagation); b.linux.RootfsPropagation != "" {
-		b.init(&step.SetPropagation{Path: "/", Flags: flags, Place: step.At("linux.rootfsPropagation")})
+	if !b.unbindableAll() {
+		b.rootPropagation()
 	}
 	if b.s.Root != nil && b.s.Root.Readonly {
 		b.init(&step.ReadonlyRoot{Place: step.At("root.readonly")})
+	}
+}
+
+// unbindableAll tells whether no mount of the container may be bound any more, which the read-only paths still are.
+func (b *builder) unbindableAll() bool { return b.linux.RootfsPropagation == "runbindable" }
+
+func (b *builder) rootPropagation() {
+	if b.linux.RootfsPropagation != "" {
+		flags, _ := spec.RootfsPropagation(b.linux.RootfsPropagation)
+		b.init(&step.SetPropagation{Path: "/", Flags: flags, Place: step.At("linux.rootfsPropagation")})
 	}
 }
 
@@ -313,10 +324,18 @@ func (b *builder) settings() error {
 		b.init(&step.Sysctl{Key: key, Value: b.linux.Sysctl[name], Place: step.At(at)})
 	}
 	for i, p := range b.linux.ReadonlyPaths {
-		b.init(&step.ReadonlyPath{Path: p, Place: step.At(fmt.Sprintf("linux.readonlyPaths[%d]", i))})
+		place := step.At(fmt.Sprintf("linux.readonlyPaths[%d]", i))
+		if path.Clean(p) == "/" { // what is mounted over the root is seen by nobody whose root it was before
+			b.init(&step.ReadonlyRoot{Place: place})
+			continue
+		}
+		b.init(&step.ReadonlyPath{Path: p, Place: place})
 	}
 	for i, p := range b.linux.MaskedPaths {
 		b.init(&step.MaskPath{Path: p, Label: b.linux.MountLabel, Place: step.At(fmt.Sprintf("linux.maskedPaths[%d]", i))})
+	}
+	if b.unbindableAll() {
+		b.rootPropagation()
 	}
 	return nil
 }

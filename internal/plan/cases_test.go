@@ -34,6 +34,15 @@ func hostCases() []goldenCase {
 			s.Annotations = map[string]string{"tare.boot": "true"}
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp/", Type: "tmpfs", Source: "own"})
 		}},
+		{name: "idmapped-tmpfs", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			maps := []specs.LinuxIDMapping{{HostID: 100000, Size: 65536}}
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+			s.Linux.UIDMappings, s.Linux.GIDMappings = maps, maps
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/a", Type: "tmpfs", Source: "own", Options: []string{"idmap", "ro", "size=1m"}})
+		}},
+		{name: "ephemeral-root", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
+			s.Annotations = map[string]string{"tare.root.ephemeral": "true"}
+		}},
 		{name: "forced-cgroup-v1", facts: v2Facts, base: sample, edit: func(s *specs.Spec, _ *plan.Facts, _ *plan.Options) {
 			s.Annotations = map[string]string{"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
 		}},

@@ -243,6 +243,10 @@ func checkpointable(s *specs.Spec) error {
 	if n := spec.Namespace(s, specs.CgroupNamespace); n != nil && n.Path != "" {
 		return fmt.Errorf("linux.namespaces: a container in another's cgroup namespace cannot be checkpointed or restored")
 	}
+	if spec.EphemeralRoot(s.Annotations) {
+		return fmt.Errorf("annotations[%q]: what the container changed in its root is in no image, so that it cannot be checkpointed or restored",
+			spec.AnnotationEphemeralRoot)
+	}
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
 		o, err := spec.ParseMountOptions(m.Options)

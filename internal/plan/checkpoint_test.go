@@ -214,6 +214,9 @@ func TestWhatCannotBeCheckpointed(t *testing.T) {
 				specs.Mount{Destination: "/x", Type: "bind", Source: "/srv", Options: []string{"bind"},
 					UIDMappings: []specs.LinuxIDMapping{{Size: 1}}, GIDMappings: []specs.LinuxIDMapping{{Size: 1}}})
 		},
+		`annotations["tare.root.ephemeral"]`: func(s *specs.Spec) {
+			s.Annotations = map[string]string{"tare.root.ephemeral": "true"}
+		},
 		"SCMP_ACT_NOTIFY": func(s *specs.Spec) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
 				Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}

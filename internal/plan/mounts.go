@@ -26,7 +26,12 @@ func (b *builder) rootfs() error {
 		flags = slaveAll // nothing could be bound any more; it is applied at the end
 	}
 	b.init(&step.SetPropagation{Path: "/", Flags: flags, Place: step.At("linux.rootfsPropagation")})
-	b.init(&step.OpenRootfs{Path: b.o.Rootfs, Parent: unix.MS_PRIVATE, Place: step.At("root.path")})
+	open := &step.OpenRootfs{Path: b.o.Rootfs, Parent: unix.MS_PRIVATE, Place: step.At("root.path")}
+	if spec.EphemeralRoot(b.s.Annotations) {
+		open.Place = step.At(fmt.Sprintf("annotations[%q]", spec.AnnotationEphemeralRoot))
+		open.Ephemeral, open.UserXattr = true, b.user.any() || b.f.InUserNS
+	}
+	b.init(open)
 
 	made := !b.mountsCgroup1() // the init may use the cgroup's directories
 	cgroupNS := b.makes(specs.CgroupNamespace)
@@ -97,6 +102,7 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 			b.devBind = true
 		}
 	}
+	tmpfs := s.Type == step.MountFS && s.FSType == "tmpfs"
 	if s.Type == step.MountFS {
 		if err := b.mapped(at, m, &opts, s); err != nil {
 			return err
@@ -109,25 +115,40 @@ func (b *builder) mount(i int, m *specs.Mount) error {
 		return err
 	}
 	b.label(s)
-	if s.Type == step.MountFS && s.FSType == "tmpfs" && s.Set&unix.MS_RDONLY != 0 {
+	if tmpfs && s.Set&unix.MS_RDONLY != 0 {
 		b.readonlyLater(s)
 	}
 	b.init(b.withFallback(s)...)
 	return nil
 }
 
-// mapped gives a new file system its id map, when it is to have one.
+// mapped gives a new file system its id map, when it is to have one. The kernel maps only for who has
+// privilege where the file system was made and over the map's user namespace: for a container with a user
+// namespace the host makes it, and the init finds a tree to mount.
 func (b *builder) mapped(at string, m *specs.Mount, opts *spec.MountOptions, s *step.Mount) error {
 	idmap, err := b.idMapped(at, m, opts)
-	if idmap != nil {
+	switch {
+	case idmap == nil:
+		return err
+	case !b.user.any():
 		s.IDMap = b.fd(FDSource{At: at, Kind: FDUserNS, IDMap: idmap})
+		return nil
+	case opts.TmpCopyUp:
+		return fmt.Errorf("%s.options: tmpcopyup: not possible with an id map in a user namespace", at)
 	}
-	return err
+	b.label(s)
+	s.Tree = b.fd(FDSource{At: at, Kind: FDNewFS, Path: m.Source, FSType: m.Type, Data: s.Data, IDMap: idmap})
+	s.Type, s.FSType, s.Data = step.MountBind, "", nil
+	return nil
 }
 
-// readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made.
+// readonlyLater leaves a tmpfs writable until every mount point and device inside it has been made. Only
+// that one attribute is added then: the recursive ones have taken effect, and may have cleared it (rrw).
 func (b *builder) readonlyLater(s *step.Mount) {
-	b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target, Set: s.Set, Clear: s.Clear})
+	if s.RecClr&unix.MOUNT_ATTR_RDONLY == 0 {
+		b.atEnd = append(b.atEnd, &step.Mount{Place: s.Place, Type: step.MountRemount, Target: s.Target,
+			Set: unix.MS_BIND | unix.MS_RDONLY})
+	}
 	s.Set &^= unix.MS_RDONLY
 }
 

@@ -31,6 +31,7 @@ const (
 	FDListener FDKind = "listener" // the listening socket that the start command connects to
 	FDFile     FDKind = "file"     // IO.ExtraFiles[Index]
 	FDTree     FDKind = "tree"     // a detached clone of the mount tree at Path
+	FDNewFS    FDKind = "new fs"   // a detached mount of a new FSType with Data, Path being its source
 	FDUserNS   FDKind = "userns"   // a user namespace with the maps UIDMap and GIDMap, or at Path
 	FDAppend   FDKind = "append"   // the file at Path, made where it is missing, to append to
 )
@@ -43,6 +44,8 @@ type FDSource struct {
 	Index     int
 	Recursive bool
 	NoFollow  bool
+	FSType    string
+	Data      []string
 	IDMap     *IDMap
 }
 

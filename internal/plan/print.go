@@ -25,6 +25,9 @@ func (p *Plan) Text() string {
 		if f.Path != "" {
 			b = fmt.Appendf(b, " %q", f.Path)
 		}
+		if f.FSType != "" {
+			b = fmt.Appendf(b, " fstype=%s data=%q", f.FSType, f.Data)
+		}
 		if f.Recursive {
 			b = append(b, " recursive"...)
 		}
@@ -84,7 +87,11 @@ func (p *Plan) JSON() []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, `{"fd":%d,"kind":%s,"path":%s,"at":%s}`, i+1, quote(string(f.Kind)), quote(f.Path), quote(f.At))
+		b = fmt.Appendf(b, `{"fd":%d,"kind":%s,"path":%s,"at":%s`, i+1, quote(string(f.Kind)), quote(f.Path), quote(f.At))
+		if f.FSType != "" {
+			b = fmt.Appendf(b, `,"fstype":%s`, quote(f.FSType))
+		}
+		b = append(b, '}')
 	}
 	b = append(b, `],"warnings":[`...)
 	for i, w := range p.Warnings {

@@ -30,13 +30,14 @@ func attrsOf(ms uint64) (attrs uint64) {
 	return attrs
 }
 
-// atimeOf gives the access time mode that MS_* flags ask for; relatime is the kernel's default.
+// atimeOf gives the access time mode that MS_* flags ask for; relatime is the kernel's default. Of several
+// the same one wins as in mount(2).
 func atimeOf(ms uint64) uint64 {
 	switch {
-	case ms&syscall.MS_NOATIME != 0:
-		return sys.MOUNT_ATTR_NOATIME
 	case ms&syscall.MS_STRICTATIME != 0:
 		return sys.MOUNT_ATTR_STRICTATIME
+	case ms&syscall.MS_NOATIME != 0:
+		return sys.MOUNT_ATTR_NOATIME
 	}
 	return sys.MOUNT_ATTR_RELATIME
 }
@@ -53,9 +54,6 @@ func AskAttrs(set, clear uint64) sys.MountAttr {
 		a.Clr |= sys.MOUNT_ATTR__ATIME
 	case clear&atimeFlags != 0: // norelatime, nostrictatime, atime: back to the default
 		a.Clr |= sys.MOUNT_ATTR__ATIME
-		if clear&syscall.MS_RELATIME != 0 {
-			a.Set |= sys.MOUNT_ATTR_STRICTATIME
-		}
 	}
 	return a
 }

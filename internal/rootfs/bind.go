@@ -23,25 +23,29 @@ func (r *Root) bind(m *step.Mount, treeFD, idmap int) error {
 	if err := sys.Fstat(src.Int(), &st); err != nil {
 		return err
 	}
-	target, _, err := r.target(m, st.Mode&syscall.S_IFMT != syscall.S_IFDIR)
+	target, _, err := r.target(m, !isDir(&st))
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	if st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
-		var at syscall.Stat_t
-		if err := sys.Fstat(target.Int(), &at); err != nil {
-			return err
-		}
-		if at.Mode&syscall.S_IFMT != syscall.S_IFDIR { // the kernel's answer would be EINVAL
-			return &sys.Error{Op: "mount a directory on", Object: m.Target, Errno: syscall.ENOTDIR}
-		}
+	var at syscall.Stat_t
+	if err := sys.Fstat(target.Int(), &at); err != nil {
+		return err
+	}
+	// mount(2) says ENOTDIR to both, which engines look for; move_mount(2) says EINVAL.
+	switch dir, onto := isDir(&st), isDir(&at); {
+	case dir && !onto:
+		return &sys.Error{Op: "mount a directory on", Object: m.Target, Errno: syscall.ENOTDIR}
+	case !dir && onto:
+		return &sys.Error{Op: "mount a file on a directory", Object: m.Target, Errno: syscall.ENOTDIR}
 	}
 	if err := setAttrs(src.Int(), m.Set, m.Clear, m.Opts&step.MountKeepFlags != 0); err != nil {
 		return err
 	}
 	return r.settle(m, tree{fd: src}, target, idmap)
 }
+
+func isDir(st *syscall.Stat_t) bool { return st.Mode&syscall.S_IFMT == syscall.S_IFDIR }
 
 // source gives the detached tree of a bind mount, owned.
 func source(m *step.Mount, treeFD int) (*sys.FD, error) {

@@ -44,7 +44,11 @@ func Open(s *step.OpenRootfs, tree int) (*Root, error) {
 	} else {
 		r.fd, err = sys.OpenTree(sys.AT_FDCWD, s.Path, sys.OPEN_TREE_CLONE|sys.AT_RECURSIVE)
 	}
-	if err == nil {
+	if err == nil && s.Ephemeral {
+		lower := r.fd
+		r.fd, err = cover(at, lower, s.UserXattr)
+		lower.Close()
+	} else if err == nil {
 		err = sys.MoveMount(r.fd.Int(), at.Int())
 	}
 	if err != nil {

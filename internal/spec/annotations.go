@@ -10,6 +10,10 @@ const (
 	// /run and /tmp, cgroups that it may manage, container=oci, and SIGRTMIN+3 where no signal is named.
 	AnnotationBoot = "tare.boot"
 
+	// AnnotationEphemeralRoot ("true" or "false") says that what the container changes in its root filesystem
+	// is kept in memory and gone with it.
+	AnnotationEphemeralRoot = "tare.root.ephemeral"
+
 	AnnotationSystemdSubgroup    = "run.oci.systemd.subgroup"
 	AnnotationDelegateCgroup     = "run.oci.delegate-cgroup"
 	AnnotationForceCgroupV1      = "run.oci.systemd.force_cgroup_v1"
@@ -29,3 +33,8 @@ const (
 
 // Boots says whether the annotations ask for AnnotationBoot.
 func Boots(annotations map[string]string) bool { return annotations[AnnotationBoot] == "true" }
+
+// EphemeralRoot says whether the annotations ask for AnnotationEphemeralRoot.
+func EphemeralRoot(annotations map[string]string) bool {
+	return annotations[AnnotationEphemeralRoot] == "true"
+}

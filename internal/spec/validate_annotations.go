@@ -17,7 +17,7 @@ func (c *checker) annotations(at *node, all map[string]string) {
 			c.fail(at.entry(key), value, "is the container's cgroup itself")
 		case key == AnnotationDelegateCgroup, key == AnnotationSystemdSubgroup:
 			c.subCgroup(at.entry(key), value)
-		case key == AnnotationBoot && value != "true" && value != "false":
+		case (key == AnnotationBoot || key == AnnotationEphemeralRoot) && value != "true" && value != "false":
 			c.fail(at.entry(key), value, "must be true or false")
 		case key == AnnotationMountContextType:
 			c.contextType(at.entry(key), value)

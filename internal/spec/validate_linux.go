@@ -1,8 +1,10 @@
 package spec
 
 import (
+	"path"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,6 +24,11 @@ func (c *checker) linux(at *node, s *specs.Spec) {
 	c.netDevices(at.field("netDevices"), s)
 	c.propagation(at.field("rootfsPropagation"), s)
 	c.hiddenPaths(at.field("maskedPaths"), l.MaskedPaths, s)
+	for i, p := range l.MaskedPaths {
+		if strings.HasPrefix(p, "/") && path.Clean(p) == "/" {
+			c.fail(at.field("maskedPaths").at(i), p, "is the root filesystem itself")
+		}
+	}
 	c.hiddenPaths(at.field("readonlyPaths"), l.ReadonlyPaths, s)
 	c.text(at.field("mountLabel"), l.MountLabel)
 	if l.IntelRdt != nil {

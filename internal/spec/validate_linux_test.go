@@ -62,6 +62,8 @@ func TestValidateLinux(t *testing.T) {
 		{name: "slave without pivot", opts: Options{NoPivot: true}, change: l(func(l *specs.Linux) { l.RootfsPropagation = "rslave" })},
 		{name: "hidden paths", change: l(func(l *specs.Linux) { l.MaskedPaths = []string{"", "proc"}; l.ReadonlyPaths = []string{"/a", "/b\x00"} }),
 			want: []string{"linux.maskedPaths[0]", "linux.maskedPaths[1]", "linux.readonlyPaths[1]"}},
+		{name: "root hidden", change: l(func(l *specs.Linux) { l.MaskedPaths = []string{"/a", "/a/../"}; l.ReadonlyPaths = []string{"/"} }),
+			want: []string{"linux.maskedPaths[1]"}},
 		{name: "mount label", change: l(func(l *specs.Linux) { l.MountLabel = "\x00" }), want: []string{"linux.mountLabel"}},
 		{name: "personality", change: l(func(l *specs.Linux) { l.Personality = &specs.LinuxPersonality{Domain: "LINUX32"} })},
 		{name: "personality bad", change: l(func(l *specs.Linux) {

@@ -11,11 +11,15 @@ type SetPropagation struct {
 // descriptor. Path is the rootfs on the host, absolute and clean. Tree, when given, is a detached
 // clone of it that the host made. Before that the mount that Path lies on is made Parent (MS_PRIVATE
 // or MS_SLAVE), so that nothing leaks to the host.
+//
+// Ephemeral lays an overlay over it, whose upper layer is a tmpfs; UserXattr makes that overlay keep its marks in
+// user.* attributes, as it must in a user namespace.
 type OpenRootfs struct {
 	Place
-	Path   string
-	Tree   FD
-	Parent uint64
+	Path                 string
+	Tree                 FD
+	Parent               uint64
+	Ephemeral, UserXattr bool
 }
 
 // MountKind says how a Mount gets its tree.

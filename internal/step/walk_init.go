@@ -229,6 +229,8 @@ func (o *OpenRootfs) walk(w walker) {
 	w.str("path", &o.Path)
 	w.fd("tree", &o.Tree)
 	w.bits("parent", &o.Parent, msName)
+	w.flag("ephemeral", &o.Ephemeral)
+	w.flag("userXattr", &o.UserXattr)
 }
 
 // Kind implements Step.
