@@ -63,6 +63,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"--root", dir, "kill", "--regex", "("}, `--regex "(": `, 1},
 		{[]string{"--root", dir, "delete", "none"}, "container does not exist", 1},
 		{[]string{"--root", dir, "delete", "--force", "none"}, "", 0},
+		{[]string{"--root", dir, "delete", "--force", "none", "none2"}, "exactly 1 argument(s) wanted (ID), 2 given", 1},
 		{[]string{"--root", dir, "delete", "-f", "../none"}, "invalid container ID format", 1},
 		{[]string{"--root", dir, "delete", "--force", "--regex", "^none"}, "", 0},
 		{[]string{"exec"}, "at least 2 argument(s) wanted", 1},
