@@ -199,7 +199,7 @@ func TestStat(t *testing.T) {
 		if has(t, m, "cpuset") && (len(s.CPUSet.CPUs) == 0 || len(s.CPUSet.Mems) == 0) {
 			t.Errorf("cpuset %+v", s.CPUSet)
 		}
-		if _, ok := s.Hugetlb["2MB"]; has(t, m, "hugetlb") && !ok {
+		if _, ok := s.Hugetlb["2MB"]; has(t, m, "hugetlb") && !ok || s.Hugetlb == nil {
 			t.Errorf("hugetlb %+v", s.Hugetlb)
 		}
 		if m.Config().Unified() != "" && (s.CPU.PSI == nil || s.Memory.PSI == nil && m.Config().Mode() == cgroups.V2 && has(t, m, "memory")) {

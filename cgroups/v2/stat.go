@@ -21,7 +21,7 @@ func (m *Manager) Stat() (*cgroups.Stats, error) { return m.StatOf(cgroups.StatA
 
 // StatOf reads the statistics of some controllers.
 func (m *Manager) StatOf(which cgroups.StatSet) (*cgroups.Stats, error) {
-	s := &cgroups.Stats{}
+	s := cgroups.NewStats(which)
 	r := ctl.NewReader()
 	defer r.Close()
 	m.StatInto(r, s, which)
@@ -177,9 +177,6 @@ func statHugetlb(r *ctl.Reader, s *cgroups.Stats) {
 	ctl.EachHugetlb(r, ".current", func(size string, used uint64) {
 		h := cgroups.HugetlbStats{Usage: used}
 		h.Failcnt, _ = ctl.Pair(r.Read("hugetlb."+size+".events"), "max")
-		if s.Hugetlb == nil {
-			s.Hugetlb = make(map[string]cgroups.HugetlbStats)
-		}
 		s.Hugetlb[size] = h
 	})
 }
