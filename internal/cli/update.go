@@ -23,8 +23,8 @@ func (a *app) updateCommand() *cli.Command {
 		Usage:     "change the limits of a container",
 		ArgsUsage: "ID",
 		Description: `What is not given stays as it is; amounts of memory, shares, weights, quotas and periods of 0 count as
-not given. BYTES is a number, which may end in b, k, m, g or t (of 1024), or -1 for no limit. When a
-value is refused, what held before holds again.
+not given. BYTES is a number, which may end in b, k, m, g, t or p (of 1024; 1.5g is a number, too), or -1
+for no limit. When a value is refused, what held before holds again.
 FILE holds the object linux.resources of config.json, as far as it is to change.
 
    tare update --memory 512m --memory-swap 1g --pids-limit 200 first
@@ -179,19 +179,15 @@ func parseInteger(text string) (int64, error) {
 	return n, nil
 }
 
-// parseBytes reads an amount of memory: -1, or a number with b, k, m, g or t behind it, in upper or
-// lower case, which may be followed by b or ib.
+// parseBytes reads an amount of memory: -1, or a number (1.5 is one, too) with b, k, m, g, t or p behind
+// it, in upper or lower case, which may be followed by b or ib.
 func parseBytes(text string) (int64, error) {
 	if text == "-1" {
 		return -1, nil
 	}
-	digits := strings.TrimRight(text, "bBkKmMgGtTiI")
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil {
-		return 0, errors.New("not a number of bytes, which may end in b, k, m, g or t")
-	}
+	number := strings.TrimRight(text, "bBkKmMgGtTpPiI")
 	var shift uint
-	switch strings.ToLower(text[len(digits):]) {
+	switch strings.ToLower(text[len(number):]) {
 	case "", "b":
 	case "k", "kb", "kib":
 		shift = 10
@@ -201,11 +197,33 @@ func parseBytes(text string) (int64, error) {
 		shift = 30
 	case "t", "tb", "tib":
 		shift = 40
+	case "p", "pb", "pib":
+		shift = 50
 	default:
-		return 0, errors.New("unknown unit (b, k, m, g or t)")
+		return 0, errors.New("unknown unit (b, k, m, g, t or p)")
+	}
+	number = strings.TrimSuffix(number, " ")
+	if strings.Trim(number, "0123456789.") != "" {
+		return 0, errNoBytes
+	}
+	if strings.Contains(number, ".") {
+		f, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return 0, errNoBytes
+		}
+		if f = math.Ldexp(f, int(shift)); f >= 1<<63 {
+			return 0, errors.New("too large")
+		}
+		return int64(f), nil
+	}
+	n, err := strconv.ParseUint(number, 10, 63)
+	if err != nil {
+		return 0, errNoBytes
 	}
 	if n > math.MaxInt64>>shift {
 		return 0, errors.New("too large")
 	}
 	return int64(n << shift), nil
 }
+
+var errNoBytes = errors.New("not a number of bytes, which may end in b, k, m, g, t or p")
