@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"tare/libcontainer"
 
@@ -88,12 +90,19 @@ func cgroupDriver(systemd bool, manager string) (libcontainer.Driver, error) {
 	return "", fmt.Errorf("--cgroup-manager %q: not one of cgroupfs, systemd, disabled", manager)
 }
 
+// rootlessMode takes every spelling of a truth value, as the other boolean options do.
 func rootlessMode(s string) (libcontainer.Rootless, error) {
-	switch r := libcontainer.Rootless(s); r {
-	case libcontainer.RootlessAuto, libcontainer.RootlessYes, libcontainer.RootlessNo:
-		return r, nil
+	if s == "" || strings.EqualFold(s, string(libcontainer.RootlessAuto)) {
+		return libcontainer.RootlessAuto, nil
 	}
-	return "", fmt.Errorf("--rootless %q: not one of true, false, auto", s)
+	yes, err := strconv.ParseBool(s)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("--rootless %q: not one of true, false, auto", s)
+	case yes:
+		return libcontainer.RootlessYes, nil
+	}
+	return libcontainer.RootlessNo, nil
 }
 
 // sealDescriptors keeps what the caller has left open from the programs that tare starts: hooks and
