@@ -54,6 +54,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"--log", "journald:", "list"}, `--log "journald:": an identifier`, 1},
 		{[]string{"--cgroup-manager", "x", "list"}, `--cgroup-manager "x": not one of`, 1},
 		{[]string{"--cgroup-manager", "cgroupfs", "--systemd-cgroup", "list"}, "exclude each other", 1},
+		{[]string{"--log-level", "warning", "--root", dir, "--criu", "state", "list"}, "--criu: obsolete, ignored", 0},
 		{[]string{"--rootless", "maybe", "list"}, `--rootless "maybe": not one of true, false, auto`, 1},
 		{[]string{"state"}, "tare: state: exactly 1 argument(s) wanted (ID), 0 given (see tare state --help)", 1},
 		{[]string{"start", "a", "b"}, "exactly 1 argument(s) wanted (ID), 2 given", 1},

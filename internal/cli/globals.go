@@ -25,6 +25,7 @@ func globalFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "systemd-cgroup", Local: true, Usage: "let systemd manage cgroups; cgroupsPath is then SLICE:PREFIX:NAME"},
 		&cli.StringFlag{Name: "cgroup-manager", Local: true, Usage: "cgroups are managed by `WHOM`: cgroupfs, systemd, or disabled for no cgroup at all"},
 		&cli.StringFlag{Name: "rootless", Local: true, Value: "auto", Usage: "tolerate missing rights to cgroups: `WHEN` is true, false or auto"},
+		&cli.StringFlag{Name: "criu", Local: true, Usage: "obsolete: criu(8) is looked for in PATH, `FILE` is ignored"},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v", "V"}, Local: true, Usage: "print the version"},
 	}
 }
@@ -37,6 +38,9 @@ func (a *app) before(ctx context.Context, root *cli.Command) (context.Context, e
 	}
 	if err := a.openLog(root); err != nil {
 		return ctx, err
+	}
+	if root.IsSet("criu") {
+		a.warn("--criu: obsolete, ignored: criu(8) is looked for in PATH")
 	}
 	var err error
 	a.cfg.Warn = a.warn
