@@ -32,6 +32,16 @@ type Stats struct {
 	Misc    map[string]MiscStats    `json:"misc,omitempty"` // by resource name
 }
 
+// NewStats is what the statistics of some controllers start from: no huge pages are an empty object in
+// JSON, not null.
+func NewStats(which StatSet) *Stats {
+	s := new(Stats)
+	if which&StatHugetlb != 0 {
+		s.Hugetlb = make(map[string]HugetlbStats)
+	}
+	return s
+}
+
 // CPUStats are the times of the processes and their throttling.
 type CPUStats struct {
 	Usage      CPUUsage   `json:"usage"`

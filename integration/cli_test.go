@@ -258,6 +258,9 @@ func TestDebugWritesDebugLinesToTheLogOnly(t *testing.T) {
 	if !holds(log, "level=debug") {
 		t.Errorf("no debug line in %q", readFile(t, log))
 	}
+	if !holds(log, "init: exec") || holds(log, "init: unknown") {
+		t.Errorf("steps without a name in %q", readFile(t, log))
+	}
 }
 
 func TestLogFileIsNotInheritedByTheContainer(t *testing.T) {

@@ -27,6 +27,15 @@ func TestExecCwdOption(t *testing.T) {
 	}
 }
 
+// A script's variable that is not set must not take an exec out of the container's confinement.
+func TestExecOptionWithNoTextChangesNothing(t *testing.T) {
+	b := newBundle(t, func(s *specs.Spec) { s.Process.Cwd = "/bin" })
+	b.hold()
+	if f := b.execFacts("--cwd", "", "--apparmor=", "--process-label", ""); f.Cwd != "/bin" {
+		t.Errorf("%q", f.Cwd)
+	}
+}
+
 func TestExecUserOptionWithGroup(t *testing.T) {
 	needIDs(t)
 	b := newBundle(t)

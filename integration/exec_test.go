@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"tare/integration/report"
 )
@@ -172,6 +173,27 @@ func TestExecInAStoppedContainerFails(t *testing.T) {
 	b.detach()
 	b.waitStopped()
 	b.exec("/bin/true").failsWith(t, execFailure(), "cannot exec in a stopped container")
+}
+
+// An init that waits for a process whose parent does not reap it has no namespaces left to enter, and is
+// no zombie yet.
+func TestExecInAContainerThatEndsFails(t *testing.T) {
+	not(t, "runc", "says what came of it")
+	b := newBundle(t, args("/bin/sleep", "1000")) // of one thread
+	b.detach()
+	pid := b.state().Pid
+	first := b.begin(b.cmd("exec", b.id, "/bin/sh", "-c", "echo here; exec sleep 1000"))
+	waitFor(t, "the first exec", func() bool { return holds(first.outPath, "here") })
+	check(t, first.cmd.Process.Signal(unix.SIGSTOP))
+	b.tare("kill", b.id, "KILL").ok(t)
+	waitFor(t, "the init to give its namespaces up", func() bool {
+		_, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+		return err != nil
+	})
+	r := b.exec("/bin/true")
+	check(t, first.cmd.Process.Signal(unix.SIGCONT))
+	first.end(t)
+	r.failsWith(t, execFailure(), "cannot exec in a stopped container")
 }
 
 func TestExecInAPausedContainerFails(t *testing.T) {

@@ -140,8 +140,10 @@ func TestApparmorProfileHoldsForExec(t *testing.T) {
 	profile(t, b.id)
 	b.edit(func(s *specs.Spec) { s.Process.ApparmorProfile = b.id })
 	b.hold()
-	if got, want := b.exec("/bin/cat", "/proc/self/attr/current").ok(t).out, b.id+" (enforce)\n"; got != want {
-		t.Errorf("%q, want %q", got, want)
+	for _, options := range [][]string{nil, {"--apparmor", ""}} {
+		if got, want := b.execWith(options, "/bin/cat", "/proc/self/attr/current").ok(t).out, b.id+" (enforce)\n"; got != want {
+			t.Errorf("%q: %q, want %q", options, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -81,6 +82,9 @@ func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	}
 	if err := e.run(ctx); err != nil {
 		e.undo.run()
+		if ctx.Err() == nil {
+			err = e.reason(err)
+		}
 		return nil, err
 	}
 	child := e.driver.child
@@ -119,7 +123,24 @@ func (e *execution) prepare() error {
 	if err := e.checkProcess(); err != nil {
 		return err
 	}
-	return e.makePlan()
+	return e.reason(e.makePlan())
+}
+
+// reason is why an exec has failed: that the init has ended meanwhile, or is about to, goes before what
+// came of it. Of that, "no such file or directory" and "cannot allocate memory" would mislead.
+func (e *execution) reason(err error) error {
+	var oom *oomError
+	if err == nil || errors.As(err, &oom) || !ended(e.init) && !leaves(e.l.record.Pid) {
+		return err
+	}
+	return e.c.wrong(Stopped, "cannot exec in a stopped container")
+}
+
+// leaves tells whether a process is on its way out: it gives its namespaces up first, and then may take
+// long, since the first of a pid namespace waits for all others of it to be reaped.
+func leaves(pid int) bool {
+	_, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
 func (e *execution) mayExec() error {

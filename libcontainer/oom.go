@@ -50,8 +50,12 @@ func oomKilled(who string, mgr cgroups.Manager, before cgroups.OOMReading) error
 	if err != nil || o == nil {
 		return nil
 	}
-	return fmt.Errorf("%s was OOM-killed (memory limit too low?): %s", who, o.OOMCause)
+	return &oomError{fmt.Sprintf("%s was OOM-killed (memory limit too low?): %s", who, o.OOMCause)}
 }
+
+type oomError struct{ msg string }
+
+func (e *oomError) Error() string { return e.msg }
 
 // ErrNoOOM is returned by WatchOOM for a container without a memory cgroup of its own.
 var ErrNoOOM = errors.New("the container's cgroup has no memory controller")

@@ -183,10 +183,10 @@ static uint64_t word(const void *p)
 	return v;
 }
 
-/* The report that step i begins now: all its strings are empty, the host knows the step. */
-static void say_step(uint32_t i)
+/* The report that step i begins now: all its strings are empty, the host knows the step (start its kind). */
+static void say_step(uint32_t i, uint32_t kind)
 {
-	uint32_t m[2 + 9] = { LANE_MSG_LOG, 36, i };
+	uint32_t m[2 + 9] = { LANE_MSG_LOG, 36, i, kind };
 	struct timespec now;
 	int64_t ns;
 
@@ -306,7 +306,7 @@ static void run(struct lane *l)
 			tare_rest.index = o->arg[0];
 			tare_rest.half = 0;
 			if (l->head->debug)
-				say_step(tare_rest.index);
+				say_step(tare_rest.index, o->arg[1]);
 			break;
 		case LANE_COMMIT:
 			tare_rest.half = 1;

@@ -23,7 +23,7 @@ func (m *Manager) Stat() (*cgroups.Stats, error) { return m.StatOf(cgroups.StatA
 
 // StatOf reads the statistics of some controllers.
 func (m *Manager) StatOf(which cgroups.StatSet) (*cgroups.Stats, error) {
-	s := &cgroups.Stats{}
+	s := cgroups.NewStats(which)
 	r := ctl.NewReader()
 	defer r.Close()
 	if m.unified != nil {
@@ -237,9 +237,6 @@ func statHugetlb(r *ctl.Reader, s *cgroups.Stats) {
 		h := cgroups.HugetlbStats{Usage: used}
 		h.Max = number(r, "hugetlb."+size+".max_usage_in_bytes")
 		h.Failcnt = number(r, "hugetlb."+size+".failcnt")
-		if s.Hugetlb == nil {
-			s.Hugetlb = make(map[string]cgroups.HugetlbStats)
-		}
 		s.Hugetlb[size] = h
 	})
 }

@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"bytes"
 	"math"
 	"strings"
 
@@ -21,7 +22,7 @@ func (m *Manager) Stat() (*cgroups.Stats, error) { return m.StatOf(cgroups.StatA
 
 // StatOf reads the statistics of some controllers.
 func (m *Manager) StatOf(which cgroups.StatSet) (*cgroups.Stats, error) {
-	s := &cgroups.Stats{}
+	s := cgroups.NewStats(which)
 	r := ctl.NewReader()
 	defer r.Close()
 	m.StatInto(r, s, which)
@@ -94,6 +95,7 @@ func statCpuset(r *ctl.Reader, s *cgroups.CPUSetStats) {
 }
 
 func statMemory(r *ctl.Reader, s *cgroups.MemoryStats) {
+	s.PSI = psi(r, "memory.pressure") // is there without the controller, too
 	stat := r.Read("memory.stat")
 	if len(stat) == 0 {
 		return
@@ -117,7 +119,6 @@ func statMemory(r *ctl.Reader, s *cgroups.MemoryStats) {
 		s.Swap.Max = 0 // the peaks of memory and of swap need not coincide
 		s.Swap.Failcnt, _ = ctl.Pair(r.Read("memory.swap.events"), "max")
 	}
-	s.PSI = psi(r, "memory.pressure")
 }
 
 func addLimit(a, b uint64) uint64 {
@@ -127,8 +128,14 @@ func addLimit(a, b uint64) uint64 {
 	return a + b
 }
 
+// statPids counts the tasks of the cgroup itself where the controller, which knows those below as well, is
+// not enabled.
 func statPids(r *ctl.Reader, s *cgroups.PidsStats) {
-	s.Current, _ = r.Uint("pids.current")
+	var ok bool
+	if s.Current, ok = r.Uint("pids.current"); !ok {
+		s.Current = uint64(bytes.Count(r.Read("cgroup.threads"), []byte("\n")))
+		return
+	}
 	if limit, ok := r.Uint("pids.max"); ok && limit != math.MaxUint64 {
 		s.Limit = limit
 	}
@@ -177,9 +184,6 @@ func statHugetlb(r *ctl.Reader, s *cgroups.Stats) {
 	ctl.EachHugetlb(r, ".current", func(size string, used uint64) {
 		h := cgroups.HugetlbStats{Usage: used}
 		h.Failcnt, _ = ctl.Pair(r.Read("hugetlb."+size+".events"), "max")
-		if s.Hugetlb == nil {
-			s.Hugetlb = make(map[string]cgroups.HugetlbStats)
-		}
 		s.Hugetlb[size] = h
 	})
 }

@@ -43,7 +43,7 @@ func Lower(steps []step.Step, table int, debug bool) *Program {
 		if s.Kind() == step.KindBarrier {
 			barrier, before = len(l.ops), i
 		}
-		l.add(opStep, num(i))
+		l.add(opStep, num(i), num(int(s.Kind())))
 		l.free = slotFree
 		if !keepsParent(s) {
 			l.dropParent()

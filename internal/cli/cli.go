@@ -50,7 +50,8 @@ func Main(args []string, b Build) int {
 func (a *app) main(args []string) int {
 	err := enoughDescriptors()
 	if err == nil {
-		err = a.root(args).Run(context.Background(), args)
+		root := a.root(args)
+		err = root.Run(context.Background(), plainWords(root, args))
 	}
 	if err == nil || errors.Is(err, errDone) {
 		a.log.close()

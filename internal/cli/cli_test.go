@@ -48,11 +48,13 @@ func TestFailures(t *testing.T) {
 		{[]string{"--root=/../.", "list"}, `--root "/../.": the root directory`, 1},
 		{[]string{"--root", dir + "/none", "list"}, "no such file or directory", 1},
 		{[]string{"--log-format", "xml", "list"}, `--log-format "xml": not one of text, json`, 1},
+		{[]string{"--log-format", "", "--root", dir + "/none", "list"}, "tare: list: ", 1},
 		{[]string{"--log-level", "loud", "list"}, `--log-level "loud": not one of error, warning, info, debug`, 1},
 		{[]string{"--log", dir + "/none/log", "list"}, "--log: open " + dir + "/none/log: no such file", 1},
 		{[]string{"--log", "journald:", "list"}, `--log "journald:": an identifier`, 1},
 		{[]string{"--cgroup-manager", "x", "list"}, `--cgroup-manager "x": not one of`, 1},
 		{[]string{"--cgroup-manager", "cgroupfs", "--systemd-cgroup", "list"}, "exclude each other", 1},
+		{[]string{"--log-level", "warning", "--root", dir, "--criu", "state", "list"}, "--criu: obsolete, ignored", 0},
 		{[]string{"--rootless", "maybe", "list"}, `--rootless "maybe": not one of true, false, auto`, 1},
 		{[]string{"state"}, "tare: state: exactly 1 argument(s) wanted (ID), 0 given (see tare state --help)", 1},
 		{[]string{"start", "a", "b"}, "exactly 1 argument(s) wanted (ID), 2 given", 1},
@@ -63,11 +65,13 @@ func TestFailures(t *testing.T) {
 		{[]string{"--root", dir, "kill", "--regex", "("}, `--regex "(": `, 1},
 		{[]string{"--root", dir, "delete", "none"}, "container does not exist", 1},
 		{[]string{"--root", dir, "delete", "--force", "none"}, "", 0},
+		{[]string{"--root", dir, "delete", "--force", "none", "none2"}, "exactly 1 argument(s) wanted (ID), 2 given", 1},
 		{[]string{"--root", dir, "delete", "-f", "../none"}, "invalid container ID format", 1},
 		{[]string{"--root", dir, "delete", "--force", "--regex", "^none"}, "", 0},
 		{[]string{"exec"}, "at least 2 argument(s) wanted", 1},
-		{[]string{"exec", "a"}, "at least 2 argument(s) wanted", 1},
-		{[]string{"exec", "--process", "f", "a", "ls"}, "--process and a command exclude each other", 1},
+		{[]string{"exec", "a"}, "at least 2 argument(s) wanted", 255},
+		{[]string{"exec", "--process", "f", "a", "ls"}, "--process and a command exclude each other", 255},
+		{[]string{"exec", "--tty=maybe", "a", "ls"}, "invalid value \"maybe\" for flag -tty: parse error", 1},
 		{[]string{"--root", dir, "exec", "none", "ls"}, "tare: exec: container \"none\": container does not exist", 255},
 		{[]string{"list", "-f", "yaml"}, `--format "yaml": not one of table, json`, 1},
 		{[]string{"ps", "-f", "yaml", "x"}, `--format "yaml": not one of table, json`, 1},
@@ -108,6 +112,30 @@ func TestVersion(t *testing.T) {
 	}
 	if stdout, _, code := tare("--root", "/x", "--version", "list"); code != 0 || !strings.HasPrefix(stdout, "tare version") {
 		t.Errorf("%d, %q", code, stdout)
+	}
+}
+
+func TestRootlessMode(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]libcontainer.Rootless{
+		"true": libcontainer.RootlessYes, "1": libcontainer.RootlessYes, "TRUE": libcontainer.RootlessYes, "t": libcontainer.RootlessYes,
+		"false": libcontainer.RootlessNo, "0": libcontainer.RootlessNo, "False": libcontainer.RootlessNo,
+		"auto": libcontainer.RootlessAuto, "Auto": libcontainer.RootlessAuto, "": libcontainer.RootlessAuto,
+	} {
+		if got, err := rootlessMode(text); got != want || err != nil {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestOptionalIsNilForNoText(t *testing.T) {
+	t.Parallel()
+	c := parse(t, "exec", "--apparmor=", "--process-label", "", "--cwd", "/x", "id", "ls")
+	if optional(c, "apparmor") != nil || optional(c, "process-label") != nil {
+		t.Error("a profile or a label with no text counts as one")
+	}
+	if cwd := optional(c, "cwd"); cwd == nil || *cwd != "/x" {
+		t.Error("no --cwd")
 	}
 }
 
@@ -182,6 +210,11 @@ func TestParsing(t *testing.T) {
 	c = parse(t, "exec", "--tty=false", "id", "sh", "-c", "", " -v")
 	if got := c.Args().Slice(); c.Bool("tty") || !c.IsSet("tty") || !reflect.DeepEqual(got, []string{"id", "sh", "-c", "", " -v"}) {
 		t.Errorf("args %q", got)
+	}
+	for word, want := range map[string]bool{"--tty": true, "-t": true, "-t=1": true, "--tty=yes": true, "--tty=no": false, "-t=no": false, "-tty=0": false} {
+		if c := parse(t, "exec", word, "id", "ls"); c.Bool("tty") != want || !c.IsSet("tty") || c.Args().Len() != 2 {
+			t.Errorf("%s: %v, arguments %q", word, c.Bool("tty"), c.Args().Slice())
+		}
 	}
 	c = parse(t, "create", "-no-subreaper", "-b", "/b", "-pid-file=/p", "--preserve-fds", "2", "--console-socket=/c=d", "id")
 	if !c.Bool("no-subreaper") || c.String("bundle") != "/b" || c.String("pid-file") != "/p" || c.Int("preserve-fds") != 2 || c.String("console-socket") != "/c=d" || c.Args().First() != "id" {

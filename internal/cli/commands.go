@@ -65,7 +65,7 @@ func firstCommand(args []string) (name string, version bool) {
 			}
 		case "version", "v", "V":
 			version = true
-		case "root", "log", "log-format", "log-level", "cgroup-manager", "rootless":
+		case "root", "log", "log-format", "log-level", "cgroup-manager", "rootless", "criu":
 			if !hasValue {
 				i++
 			}

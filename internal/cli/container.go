@@ -182,6 +182,9 @@ With --force it is killed; one that does not exist is then no error.
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Usage: "ID is a regular expression: delete all that it matches"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if err := wantArgs(cmd, 1, 1); err != nil {
+				return err
+			}
 			force := cmd.Bool("force")
 			if err := sealDescriptors(); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"tare/internal/spec"
 	"tare/internal/tty"
@@ -27,10 +28,12 @@ program's, or 255 when it did not start.
 		StopOnNthArg: new(1),
 		Flags:        execFlags(),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if cmd.Args().Present() {
+				a.failure = exitExec
+			}
 			if err := wantExecArgs(cmd); err != nil {
 				return err
 			}
-			a.failure = exitExec
 			return a.exec(ctx, cmd)
 		},
 	}
@@ -43,7 +46,7 @@ func execFlags() []cli.Flag {
 		&cli.StringFlag{Name: "pidfd-socket", Usage: "send a pidfd of the process to the AF_UNIX socket `PATH`"},
 		&cli.StringFlag{Name: "pid-file", Usage: "write the pid of the process to `FILE`"},
 		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return when the program runs"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal"},
+		&ttyFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal"},
 		&cli.StringFlag{Name: "cwd", Usage: "its working directory is `DIR`"},
 		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "add `NAME=VALUE` to its environment (several times)"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "run as `UID[:GID]`, numbers"},
@@ -56,6 +59,36 @@ func execFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "cgroup", Usage: "run in the sub-cgroup `[CONTROLLER[,CONTROLLER]:]PATH` of the container's cgroup (several times)"},
 		&cli.BoolFlag{Name: "ignore-paused", Usage: "allow it in a paused container, where it waits for resume"},
 	}
+}
+
+// ttyFlag is a boolean option that takes the words yes and no as well: --tty=no.
+type ttyFlag = cli.FlagBase[bool, cli.BoolConfig, ttyValue]
+
+type ttyValue struct{ is *bool }
+
+func (ttyValue) Create(is bool, p *bool, _ cli.BoolConfig) cli.Value {
+	*p = is
+	return ttyValue{p}
+}
+
+func (ttyValue) ToString(is bool) string { return strconv.FormatBool(is) }
+func (v ttyValue) String() string        { return strconv.FormatBool(v.is != nil && *v.is) }
+func (v ttyValue) Get() any              { return *v.is }
+func (ttyValue) IsBoolFlag() bool        { return true }
+
+func (v ttyValue) Set(s string) error {
+	switch s {
+	case "yes":
+		s = "true"
+	case "no":
+		s = "false"
+	}
+	is, err := strconv.ParseBool(s)
+	if err != nil {
+		return errors.New("parse error")
+	}
+	*v.is = is
+	return nil
 }
 
 func wantExecArgs(cmd *cli.Command) error {
@@ -144,8 +177,7 @@ func execOptions(cmd *cli.Command, c *libcontainer.Container) (*libcontainer.Exe
 		return nil, err
 	}
 	ch := changes{
-		user: optional(cmd, "user"), cwd: optional(cmd, "cwd"), label: optional(cmd, "process-label"),
-		apparmor: optional(cmd, "apparmor"), groups: cmd.StringSlice("additional-gids"),
+		cwd: optional(cmd, "cwd"), label: optional(cmd, "process-label"), apparmor: optional(cmd, "apparmor"), groups: cmd.StringSlice("additional-gids"),
 		env: cmd.StringSlice("env"), caps: cmd.StringSlice("cap"),
 	}
 	if !cmd.IsSet("process") {
@@ -153,16 +185,19 @@ func execOptions(cmd *cli.Command, c *libcontainer.Container) (*libcontainer.Exe
 	} else if cmd.IsSet("tty") {
 		ch.terminal = new(cmd.Bool("tty"))
 	}
+	if cmd.IsSet("user") {
+		ch.user = new(cmd.String("user")) // an empty one is refused: nobody is root by a variable that is not set
+	}
 	if cmd.IsSet("no-new-privs") {
 		ch.noNewPrivs = new(cmd.Bool("no-new-privs"))
 	}
 	return o, ch.apply(o.Process)
 }
 
-// optional is nil for a flag that was not given.
+// optional is nil for a flag that was not given, or with no text: that takes no confinement away.
 func optional(cmd *cli.Command, name string) *string {
-	if !cmd.IsSet(name) {
-		return nil
+	if text := cmd.String(name); text != "" {
+		return &text
 	}
-	return new(cmd.String(name))
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"tare/libcontainer"
 
@@ -23,6 +25,7 @@ func globalFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "systemd-cgroup", Local: true, Usage: "let systemd manage cgroups; cgroupsPath is then SLICE:PREFIX:NAME"},
 		&cli.StringFlag{Name: "cgroup-manager", Local: true, Usage: "cgroups are managed by `WHOM`: cgroupfs, systemd, or disabled for no cgroup at all"},
 		&cli.StringFlag{Name: "rootless", Local: true, Value: "auto", Usage: "tolerate missing rights to cgroups: `WHEN` is true, false or auto"},
+		&cli.StringFlag{Name: "criu", Local: true, Usage: "obsolete: criu(8) is looked for in PATH, `FILE` is ignored"},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v", "V"}, Local: true, Usage: "print the version"},
 	}
 }
@@ -35,6 +38,9 @@ func (a *app) before(ctx context.Context, root *cli.Command) (context.Context, e
 	}
 	if err := a.openLog(root); err != nil {
 		return ctx, err
+	}
+	if root.IsSet("criu") {
+		a.warn("--criu: obsolete, ignored: criu(8) is looked for in PATH")
 	}
 	var err error
 	a.cfg.Warn = a.warn
@@ -88,12 +94,19 @@ func cgroupDriver(systemd bool, manager string) (libcontainer.Driver, error) {
 	return "", fmt.Errorf("--cgroup-manager %q: not one of cgroupfs, systemd, disabled", manager)
 }
 
+// rootlessMode takes every spelling of a truth value, as the other boolean options do.
 func rootlessMode(s string) (libcontainer.Rootless, error) {
-	switch r := libcontainer.Rootless(s); r {
-	case libcontainer.RootlessAuto, libcontainer.RootlessYes, libcontainer.RootlessNo:
-		return r, nil
+	if s == "" || strings.EqualFold(s, string(libcontainer.RootlessAuto)) {
+		return libcontainer.RootlessAuto, nil
 	}
-	return "", fmt.Errorf("--rootless %q: not one of true, false, auto", s)
+	yes, err := strconv.ParseBool(s)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("--rootless %q: not one of true, false, auto", s)
+	case yes:
+		return libcontainer.RootlessYes, nil
+	}
+	return libcontainer.RootlessNo, nil
 }
 
 // sealDescriptors keeps what the caller has left open from the programs that tare starts: hooks and

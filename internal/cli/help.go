@@ -10,6 +10,7 @@ import (
 func (a *app) helpCommand() *cli.Command {
 	return &cli.Command{
 		Usage:     "show what a command does and takes",
+		Aliases:   []string{"h"},
 		ArgsUsage: "[COMMAND]",
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if err := wantArgs(cmd, 0, 1); err != nil {

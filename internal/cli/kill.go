@@ -53,9 +53,6 @@ The first process of a pid namespace gets only signals that it has handlers for,
 // each calls f for the container that the first argument names, or with --regex for all that it
 // matches: then one that fails does not keep the others from their turn.
 func (a *app) each(cmd *cli.Command, f func(*libcontainer.Container) error) error {
-	if err := wantArgs(cmd, 1, 2); err != nil {
-		return err
-	}
 	rt, err := a.runtime()
 	if err != nil {
 		return err

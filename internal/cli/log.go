@@ -60,7 +60,7 @@ func (a *app) openLog(root *cli.Command) error {
 	}
 	a.log.opened = true
 	switch f := root.String("log-format"); f {
-	case "text":
+	case "text", "":
 	case "json":
 		a.log.json = true
 	default:

@@ -186,15 +186,15 @@ func parseInteger(text string) (int64, error) {
 	return n, nil
 }
 
-// parseBytes reads an amount of memory: -1, or a number, perhaps with a fraction, with b, k, m, g, t or p
-// behind it, in upper or lower case, which may be followed by b or ib.
+// parseBytes reads an amount of memory: -1, or a number (1.5 is one, too) with b, k, m, g, t or p behind
+// it, in upper or lower case, which may be followed by b or ib.
 func parseBytes(text string) (int64, error) {
 	if text == "-1" {
 		return -1, nil
 	}
-	digits := strings.TrimRight(text, "bBkKmMgGtTpPiI")
+	number := strings.TrimRight(text, "bBkKmMgGtTpPiI")
 	var shift uint
-	switch strings.ToLower(text[len(digits):]) {
+	switch strings.ToLower(text[len(number):]) {
 	case "", "b":
 	case "k", "kb", "kib":
 		shift = 10
@@ -209,21 +209,28 @@ func parseBytes(text string) (int64, error) {
 	default:
 		return 0, errors.New("unknown unit (b, k, m, g, t or p)")
 	}
-	whole, fraction, ok := strings.Cut(strings.TrimSuffix(digits, " "), ".")
-	n, err := strconv.ParseUint(whole, 10, 63)
-	if err != nil || ok && (fraction == "" || strings.Trim(fraction, "0123456789") != "") {
-		return 0, errors.New("not a number of bytes, which may end in b, k, m, g, t or p")
+	number = strings.TrimSuffix(number, " ")
+	if strings.Trim(number, "0123456789.") != "" {
+		return 0, errNoBytes
+	}
+	if strings.Contains(number, ".") {
+		f, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return 0, errNoBytes
+		}
+		if f = math.Ldexp(f, int(shift)); f >= 1<<63 {
+			return 0, errors.New("too large")
+		}
+		return int64(f), nil
+	}
+	n, err := strconv.ParseUint(number, 10, 63)
+	if err != nil {
+		return 0, errNoBytes
 	}
 	if n > math.MaxInt64>>shift {
 		return 0, errors.New("too large")
 	}
-	bytes := int64(n << shift)
-	if ok {
-		part, err := strconv.ParseFloat("0."+fraction, 64)
-		if err != nil {
-			return 0, err
-		}
-		bytes += min(int64(part*float64(uint64(1)<<shift)), 1<<shift-1) // 0.99... may be read as 1
-	}
-	return bytes, nil
+	return int64(n << shift), nil
 }
+
+var errNoBytes = errors.New("not a number of bytes, which may end in b, k, m, g, t or p")

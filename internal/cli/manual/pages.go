@@ -9,6 +9,9 @@ func mainPage(root command, date, version string) string {
 	p.section("DESCRIPTION")
 	p.description(root.description)
 	p.options(root)
+	p.line(".PP")
+	p.prose("Options are written --name VALUE or --name=VALUE, and one dash does for two. Short ones may share a word, as in " +
+		"-fr, and have their value in it, as in -u1000.")
 	p.section("COMMANDS")
 	for _, c := range root.commands {
 		p.item(`\fB`+escape("tare-"+c.name)+`\fR(8)`, c.usage)
