@@ -313,3 +313,17 @@ func TestCgroupMountWithCgroupNamespace(t *testing.T) {
 		t.Error("no cgroup mount")
 	}
 }
+
+// On v2 it is the same as a mount of type cgroup.
+func TestMountOfTypeCgroup2OnAV1Host(t *testing.T) {
+	needV1(t)
+	b := newBundle(t, addNS("cgroup"), addMount(mnt("/sys/fs/cgroup", "cgroup2", "own", "nosuid", "nsdelegate")))
+	mounts := b.facts().Mounts
+	m := findMount(mounts, "/sys/fs/cgroup")
+	if m.FSType != "cgroup2" || m.Root != "/" || m.Source != "own" || !hasOption(m.Options, "nosuid") {
+		t.Errorf("%+v", m)
+	}
+	if m := findMount(mounts, "/sys/fs/cgroup/memory"); m.Target != "" {
+		t.Errorf("%+v", m)
+	}
+}

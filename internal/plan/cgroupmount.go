@@ -25,13 +25,15 @@ func (b *builder) cgroupMount(i int, m *specs.Mount) error {
 		b.systemd1Mount(s)
 		return nil
 	}
-	switch b.f.Cgroup.Mode {
-	case "v2":
+	switch mode := b.f.Cgroup.Mode; {
+	case mode == "v2":
 		b.cgroup2Mount(s)
-	case "v1", "hybrid":
-		b.cgroup1Mounts(s)
-	default:
+	case mode != "v1" && mode != "hybrid":
 		b.warn("%s: the host has no cgroups: nothing is mounted on %q", s.At, s.Target)
+	case m.Type == "cgroup2" && !b.boots(): // not what the host has, but this file system
+		return b.mount(i, m)
+	default:
+		b.cgroup1Mounts(s)
 	}
 	return nil
 }
