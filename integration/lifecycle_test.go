@@ -32,6 +32,21 @@ func TestRunKeepLeavesAStoppedContainer(t *testing.T) {
 	b.wantGone()
 }
 
+// It is executed through a descriptor, after whose number the kernel would call it.
+func TestTheInitThatWaitsHasAName(t *testing.T) {
+	onlyTare(t, "the name")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	b.create()
+	comm := "/proc/" + strconv.Itoa(b.state().Pid) + "/comm"
+	if got := readFile(t, comm); got != "tare-init\n" {
+		t.Errorf("waiting it is called %q", got)
+	}
+	b.start().ok(t)
+	if got := readFile(t, comm); got != "sleep\n" {
+		t.Errorf("the program is called %q", got)
+	}
+}
+
 func TestRunDetachReturnsWhileTheProcessRuns(t *testing.T) {
 	b := newBundle(t)
 	b.hold()

@@ -214,6 +214,8 @@ static __attribute__((constructor)) void enter(void)
 		tare_nofile[1] = rl.rlim_max;
 	}
 	tare_is_init = 1;
+	/* Executed through a descriptor, it goes by that one's number in ps(1) and in the kernel's log. */
+	prctl(PR_SET_NAME, DOOR_INIT_NAME);
 	/*
 	 * What the caller of the runtime has left open would be reachable as /proc/self/fd/N by a hostile
 	 * process.args[0] (CVE-2024-21626). Now is the time: Go may open descriptors of its own later.
