@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,6 +63,34 @@ func TestKillOfACreatedContainer(t *testing.T) {
 	b.create()
 	b.tare("kill", b.id, "KILL").ok(t)
 	b.waitStopped()
+}
+
+func TestSignalsEndACreatedContainerQuietly(t *testing.T) {
+	not(t, "crun", "its init is deaf to all but KILL")
+	for _, hook := range []bool{false, true} { // a hook takes the init through the Go lane
+		for _, signal := range []string{"TERM", "HUP", "INT", "QUIT", "ABRT"} {
+			t.Run(fmt.Sprintf("%s, hook %v", signal, hook), func(t *testing.T) {
+				b := newBundle(t, args("/bin/sleep", "1000"), func(s *specs.Spec) {
+					if hook {
+						s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/true"}}}
+					}
+				})
+				b.write()
+				b.live = true
+				create := b.begin(b.cmd(b.line("create", nil)...))
+				create.end(t).ok(t)
+				b.tare("kill", b.id, signal).ok(t)
+				if signal == "QUIT" || signal == "ABRT" {
+					b.start().ok(t)
+					b.tare("kill", b.id, "KILL").ok(t)
+				}
+				b.waitStopped()
+				if said := readFile(t, create.outPath) + readFile(t, create.errPath); said != "" {
+					t.Errorf("%s", said)
+				}
+			})
+		}
+	}
 }
 
 func TestKillOfAStoppedContainerSaysNotRunning(t *testing.T) {

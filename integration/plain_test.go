@@ -193,7 +193,7 @@ func forRoot(name string) string {
 		return "asks the kernel for the programs of a cgroup"
 	case oneOf(name, "TestCgroupBelongsTo", "TestDelegationStopsAt", "TestReadonlyCgroupMountDelegates", "TestDelegatedFilesBelong"):
 		return "a plain caller's cgroup is the caller's, and so the container's root's"
-	case oneOf(name, "TestCheckpointWithoutCRIU"):
+	case oneOf(name, "TestCheckpointWithoutCRIU", "TestCheckpointOfAPaused", "TestHookOfCreateIsToldThatTheContainerIsBeingCreated/checkpoint"):
 		return "a plain caller is refused before"
 	case oneOf(name, "TestSpecSampleRuns"):
 		return "the sample of `spec` without --rootless"

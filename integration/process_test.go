@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -212,4 +213,22 @@ func TestSelinuxLabelWithoutSelinuxFails(t *testing.T) {
 	b := newBundle(t, func(s *specs.Spec) { s.Process.SelinuxLabel = "system_u:system_r:x_t:s0" })
 	b.run().fails(t, "elinux")
 	b.wantGone()
+}
+
+func TestKeepOriginalGroupsAnnotation(t *testing.T) {
+	not(t, "runc", "does not know it")
+	for value, want := range map[string]string{"1": "0 9 10\n", "0": "0 5\n"} {
+		t.Run(value, func(t *testing.T) {
+			b := newBundle(t, args("/bin/id", "-G"), func(s *specs.Spec) {
+				s.Process.User.AdditionalGids = []uint32{5}
+				s.Annotations = map[string]string{"run.oci.keep_original_groups": value}
+			})
+			b.write()
+			cmd := b.cmd(b.line("run", nil)...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{9, 10}}}
+			if got := b.do(cmd).ok(t).out; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
 }

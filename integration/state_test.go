@@ -260,7 +260,7 @@ func TestListGoesOnAfterAnUnreadableEntry(t *testing.T) {
 	writeFile(t, bad+"/state.json", "{")
 	t.Cleanup(func() { os.RemoveAll(bad) })
 	r := b.tare("list")
-	if !strings.Contains(r.out, b.id) || !strings.Contains(r.err, "broken") {
+	if !strings.Contains(r.out, b.id) || strings.Count(r.err, `container "broken"`) != 1 {
 		not(t, "runc", "1.1 names no container")
 		t.Errorf("%v", r)
 	}

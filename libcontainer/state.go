@@ -178,7 +178,7 @@ func (c *Container) State() (*State, error) {
 	defer l.close()
 	status, err := l.status()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("container %q: %w", c.id, err)
 	}
 	r := l.record
 	s := &State{OCIVersion: r.OCIVersion, ID: r.ID, Pid: r.Pid, Status: status, Bundle: r.Bundle, Rootfs: r.Rootfs,

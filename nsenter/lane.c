@@ -206,6 +206,23 @@ static void barrier(const void *arrived, const void *go, size_t size)
 		gone();
 }
 
+static void end(int sig)
+{
+	_exit(128 + sig);
+}
+
+/*
+ * Number 1 of a pid namespace is deaf to every signal that it has no handler for. A container that waits for its
+ * start ends by those that end a program, like one whose init has become a Go runtime. execve(2) forgets them.
+ * All of it must stand before the host can say "created".
+ */
+static void end_by_signals(void)
+{
+	signal(SIGHUP, end);
+	signal(SIGINT, end);
+	signal(SIGTERM, end);
+}
+
 /* Lets go of the host and waits for a start command that says go; one that dies before is no start. */
 static void wait_start(int listener)
 {
@@ -294,6 +311,7 @@ static void run(struct lane *l)
 {
 	uint32_t pc = 0;
 
+	end_by_signals();
 	while (pc < l->head->nops) {
 		const struct lane_op *o = &l->ops[pc++];
 

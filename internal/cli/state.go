@@ -86,7 +86,7 @@ func (a *app) list(format string, quiet bool) error {
 			continue // deleted meanwhile
 		}
 		if err != nil {
-			fmt.Fprintf(a.stderr, "tare: list: container %q: %v\n", c.ID(), err)
+			fmt.Fprintf(a.stderr, "tare: list: %v\n", err)
 			continue
 		}
 		states = append(states, st)

@@ -10,6 +10,7 @@ package initstage
 
 import (
 	"runtime"
+	"syscall"
 
 	"tare/internal/rootfs"
 	"tare/internal/step"
@@ -57,6 +58,9 @@ func begin(fd int, nofile [2]uint64) *lane {
 	// The door has closed what the caller of the runtime had left open, for what packages of the same
 	// program have opened since, the Go runtime's poller among them, it is enough that no child gets it.
 	closeOnExec(step.SocketFD + 1)
+	// Whoever signals a container that is created must not find a trace of Go's in its output.
+	sys.DefaultSignal(syscall.SIGQUIT)
+	sys.DefaultSignal(syscall.SIGABRT)
 	return &lane{conn: sys.Own(fd), nofile: nofile, resumed: -1, cover: openCoverage()}
 }
 

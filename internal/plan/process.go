@@ -185,7 +185,8 @@ func (b *builder) identity(p *specs.Process) error {
 			}
 		}
 	}
-	_, keep := b.s.Annotations["run.oci.keep_original_groups"]
+	value, keep := b.s.Annotations[spec.AnnotationKeepOriginalGroups]
+	keep = keep && value != "0"
 	if b.user.denyGroups || !b.user.any() && b.f.GroupsDenied || keep {
 		if len(u.Groups) > 0 && !keep {
 			const denied = "process.user.additionalGids: groups cannot be set in this user namespace, whose setgroups is denied"

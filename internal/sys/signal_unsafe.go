@@ -9,12 +9,17 @@ import (
 // ResetSignals gives every signal its default disposition and empties the calling thread's mask. The
 // Go runtime loses its handlers by it: call it just before execve(2).
 func ResetSignals() {
-	var action [4]uint64 // the kernel's struct sigaction is no larger on any architecture: SIG_DFL, no flags
-	for sig := uintptr(1); sig <= NSIG; sig++ {
-		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	for sig := syscall.Signal(1); sig <= NSIG; sig++ {
+		DefaultSignal(sig)
 	}
 	var mask uint64
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, SIG_SETMASK, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
+}
+
+// DefaultSignal takes the signal away from the Go runtime, which would end with a trace by some.
+func DefaultSignal(sig syscall.Signal) {
+	var action [4]uint64 // the kernel's struct sigaction is no larger on any architecture: SIG_DFL, no flags
+	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
 
 // PidfdOpen is pidfd_open(2).
