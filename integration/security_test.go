@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -186,7 +187,15 @@ func TestWorkingDirectoryByALeakedDescriptorIsRefused(t *testing.T) {
 	b := newBundle(t, args("/bin/pwd"))
 	for n := range 20 {
 		b.edit(func(s *specs.Spec) { s.Process.Cwd = fmt.Sprintf("/proc/self/fd/%d", n) })
-		if r := b.run(); r.code == 0 && !strings.HasPrefix(r.out, "/proc") && r.out != "/\n" {
+		b.write()
+		cmd := b.cmd(b.line("run", nil)...)
+		for range 12 { // what a careless caller leaves open
+			dir, err := os.Open("/")
+			check(t, err)
+			defer dir.Close()
+			cmd.ExtraFiles = append(cmd.ExtraFiles, dir)
+		}
+		if r := b.do(cmd); r.code == 0 && !strings.HasPrefix(r.out, "/proc") && r.out != "/\n" {
 			t.Errorf("fd %d: %v", n, r)
 		}
 		b.wantGone()
@@ -305,15 +314,22 @@ func TestDevConsoleAsASymlinkStaysInTheRoot(t *testing.T) {
 }
 
 func TestStdioOnAFakeDevNullIsNotChowned(t *testing.T) {
-	b := newBundle(t, user(1000, 1000), args("/bin/true"), dropMount("/dev"), dropMount("/dev/pts"), dropMount("/dev/shm"), dropMount("/dev/mqueue"))
-	dev := b.hostDir("dev")
-	victim := b.hostFile("victim", "x")
-	check(t, os.Symlink(climb(victim), dev+"/null"))
-	b.edit(addMount(mnt("/dev", "bind", dev, "bind"), mnt("/mnt", "bind", filepath.Dir(victim), "bind")))
-	before := treeOf(filepath.Dir(victim))
-	b.run()
-	if after := treeOf(filepath.Dir(victim)); after["victim"] != before["victim"] {
-		t.Error("a host file was chowned")
+	for name, link := range map[string]func(string) string{"of the host": climb, "of a volume": func(string) string { return "/mnt/victim" }} {
+		t.Run(name, func(t *testing.T) {
+			b := newBundle(t, user(1000, 1000), prog("fds"), dropMount("/dev"), dropMount("/dev/pts"), dropMount("/dev/shm"), dropMount("/dev/mqueue"))
+			dev := b.hostDir("dev")
+			victim := b.hostFile("victim", "x")
+			check(t, os.Symlink(link(victim), dev+"/null"))
+			b.edit(addMount(mnt("/dev", "bind", dev, "bind"), mnt("/mnt", "bind", filepath.Dir(victim), "bind")))
+			before := treeOf(filepath.Dir(victim))
+			r := b.run() // its stdin is the host's null device
+			if after := treeOf(filepath.Dir(victim)); after["victim"] != before["victim"] {
+				t.Error("a host file was chowned")
+			}
+			if suite.subject == "tare" && decode[map[int]string](t, r.ok(t).out)[0] != "/dev/null" {
+				t.Errorf("stdin is what the link leads to: %s", r.out)
+			}
+		})
 	}
 }
 
@@ -375,6 +391,25 @@ func TestKernelFilesystemsOfTheHostAreNotWritable(t *testing.T) {
 		if errno == "" {
 			t.Errorf("%s works", op)
 		}
+	}
+}
+
+// Where /sys is the host's (CVE-2023-25809), what is mounted below it is no more writable than it is itself.
+func TestSysOfTheHostIsReadonlyToItsLastMount(t *testing.T) {
+	not(t, "runc", "1.1 fails with EPERM")
+	b := newBundle(t, userNS, dropNS("network"))
+	below := 0
+	for _, m := range b.facts().Mounts {
+		if m.Target != "/sys" && !strings.HasPrefix(m.Target, "/sys/") {
+			continue
+		}
+		below++
+		if !slices.Contains(m.Options, "ro") {
+			t.Errorf("%s: %v", m.Target, m.Options)
+		}
+	}
+	if below < 2 {
+		t.Errorf("%d mounts: the host has its cgroups there", below)
 	}
 }
 

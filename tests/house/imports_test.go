@@ -1,6 +1,7 @@
 // Package house tests what the architecture promises of the source tree: who imports whom, what the
 // init stage's early start may use, where init functions and unsafe code may stand
-// (docs/ARCHITECTURE.md, "The house").
+// (docs/ARCHITECTURE.md, "The house"); and that docs/SPEC.md and docs/THREATS.md are whole and name
+// what exists.
 package house
 
 import (

@@ -1,0 +1,90 @@
+package integration
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"tare/integration/report"
+)
+
+func TestKeepOriginalGroupsAnnotation(t *testing.T) {
+	onlyTare(t, "run.oci.keep_original_groups, as crun has it")
+	if suite.plain {
+		skip(t, "for root: the caller gets groups")
+	}
+	b := newBundle(t, prog("facts"), user(1000, 1000), annotate("run.oci.keep_original_groups", "1"))
+	b.write()
+	cmd := b.cmd(b.line("run", nil)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{4242, 4343}}}
+	if f := decode[report.Facts](t, b.do(cmd).ok(t).out); fmt.Sprint(f.Groups) != "[4242 4343]" {
+		t.Errorf("groups %v", f.Groups)
+	}
+}
+
+func TestSeccompReceiverAnnotation(t *testing.T) {
+	onlyTare(t, "run.oci.seccomp.receiver, as crun has it")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	path := filepath.Join(b.dir, "notify.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	check(t, err)
+	defer l.Close()
+	b.edit(annotate("run.oci.seccomp.receiver", path), seccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
+		Syscalls: []specs.LinuxSyscall{{Names: []string{"acct"}, Action: specs.ActNotify}}}))
+	b.write()
+	b.live = true
+	c := b.begin(b.cmd(b.line("run", []string{"-d"})...))
+	check(t, l.SetDeadline(time.Now().Add(deadline/2)))
+	conn, err := l.AcceptUnix()
+	check(t, err)
+	text, files := receiveFiles(t, conn)
+	conn.Close()
+	c.end(t).ok(t)
+	var st specs.ContainerProcessState
+	check(t, json.Unmarshal([]byte(text), &st))
+	if len(files) != 1 || st.State.ID != b.id {
+		t.Errorf("%d descriptors, %s", len(files), text)
+	}
+}
+
+func TestSeccompRawFilterAnnotation(t *testing.T) {
+	onlyTare(t, "run.oci.seccomp_bpf_data, as crun has it")
+	ret := func(action uint32) string {
+		return base64.StdEncoding.EncodeToString([]byte{0x06, 0, 0, 0, byte(action), byte(action >> 8), byte(action >> 16), byte(action >> 24)})
+	}
+	b := newBundle(t, seccompErrno("mkdir", "mkdirat"), annotate("run.oci.seccomp_bpf_data", ret(0x7fff0000)))
+	b.mayLeave("tmp/a")
+	if r := b.try("mkdir:/tmp/a"); r["mkdir:/tmp/a"] != "" {
+		t.Errorf("the rules hold beside the filter: %v", r)
+	}
+	b.edit(annotate("run.oci.seccomp_bpf_data", "AAA="))
+	b.run().fails(t, "run.oci.seccomp_bpf_data")
+	b.wantGone()
+}
+
+func TestSeccompFailUnknownAnnotation(t *testing.T) {
+	onlyTare(t, "run.oci.seccomp_fail_unknown_syscall, as crun has it")
+	b := newBundle(t, seccompErrno("no_such_call"), args("/bin/true"), annotate("run.oci.seccomp_fail_unknown_syscall", "0"))
+	b.run().ok(t)
+	b.edit(annotate("run.oci.seccomp_fail_unknown_syscall", "1"))
+	b.run().fails(t, "linux.seccomp.syscalls[0].names[0]", "no_such_call")
+	b.wantGone()
+}
+
+func TestHandlerAnnotationsAreRefused(t *testing.T) {
+	onlyTare(t, "it has no handlers")
+	for _, key := range []string{"run.oci.handler", "krun.cpus", "module.wasm.image/variant"} {
+		t.Run(filepath.Base(key), func(t *testing.T) {
+			b := newBundle(t, args("/bin/true"), annotate(key, "1"))
+			b.run().fails(t, "annotations", key)
+			b.wantGone()
+		})
+	}
+}
