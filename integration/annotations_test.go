@@ -3,31 +3,13 @@ package integration
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"tare/integration/report"
 )
-
-func TestKeepOriginalGroupsAnnotation(t *testing.T) {
-	onlyTare(t, "run.oci.keep_original_groups, as crun has it")
-	if suite.plain {
-		skip(t, "for root: the caller gets groups")
-	}
-	b := newBundle(t, prog("facts"), user(1000, 1000), annotate("run.oci.keep_original_groups", "1"))
-	b.write()
-	cmd := b.cmd(b.line("run", nil)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{4242, 4343}}}
-	if f := decode[report.Facts](t, b.do(cmd).ok(t).out); fmt.Sprint(f.Groups) != "[4242 4343]" {
-		t.Errorf("groups %v", f.Groups)
-	}
-}
 
 func TestSeccompReceiverAnnotation(t *testing.T) {
 	onlyTare(t, "run.oci.seccomp.receiver, as crun has it")
@@ -87,4 +69,11 @@ func TestHandlerAnnotationsAreRefused(t *testing.T) {
 			b.wantGone()
 		})
 	}
+}
+
+func TestSeccompPluginsAreRefused(t *testing.T) {
+	onlyTare(t, "it loads none")
+	b := newBundle(t, args("/bin/true"), annotate("run.oci.seccomp.plugins", "/agent.so"))
+	b.run().fails(t, `annotations["run.oci.seccomp.plugins"]`, "run.oci.seccomp.receiver")
+	b.wantGone()
 }

@@ -13,6 +13,8 @@ func (c *checker) annotations(at *node, all map[string]string) {
 			c.fail(at, "", "an annotation with an empty key")
 		case key == AnnotationHandler, key == annotationWasm, strings.HasPrefix(key, annotationKrun):
 			c.fail(at.entry(key), value, "handlers other than the kernel are not supported")
+		case key == AnnotationSeccompPlugins && value != "":
+			c.fail(at.entry(key), value, "no plugins are loaded: an agent is reached by run.oci.seccomp.receiver")
 		case key == AnnotationDelegateCgroup && value != "" && path.Clean("/"+value) == "/":
 			c.fail(at.entry(key), value, "is the container's cgroup itself")
 		case key == AnnotationDelegateCgroup, key == AnnotationSystemdSubgroup:

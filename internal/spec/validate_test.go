@@ -95,12 +95,12 @@ func TestValidateTop(t *testing.T) {
 			s.Annotations = map[string]string{
 				"": "x", "any": "thing\x00", "run.oci.handler": "wasm", "krun.x": "1", "module.wasm.image/variant": "compat",
 				"run.oci.delegate-cgroup": "a/../../b", "run.oci.systemd.subgroup": "", "run.oci.mount_context_type": "other",
-				"run.oci.hooks.stderr": "/a\x00", "tare.boot": "yes", "tare.root.ephemeral": "1",
+				"run.oci.hooks.stderr": "/a\x00", "tare.boot": "yes", "tare.root.ephemeral": "1", "run.oci.seccomp.plugins": "/a.so",
 			}
 		}, want: []string{
 			"annotations", `annotations["krun.x"]`, `annotations["module.wasm.image/variant"]`,
 			`annotations["run.oci.delegate-cgroup"]`, `annotations["run.oci.handler"]`,
-			`annotations["run.oci.hooks.stderr"]`, `annotations["run.oci.mount_context_type"]`, `annotations["tare.boot"]`, `annotations["tare.root.ephemeral"]`,
+			`annotations["run.oci.hooks.stderr"]`, `annotations["run.oci.mount_context_type"]`, `annotations["run.oci.seccomp.plugins"]`, `annotations["tare.boot"]`, `annotations["tare.root.ephemeral"]`,
 		}},
 	})
 }
