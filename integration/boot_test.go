@@ -15,6 +15,7 @@ const bootKey = "tare.boot"
 func newInit(t *testing.T, edits ...func(*specs.Spec)) *bundle {
 	t.Helper()
 	onlyTare(t, "others know no such annotation")
+	needGranted(t)
 	return newBundle(t, append([]func(*specs.Spec){cgroupMount("ro"), annotate(bootKey, "true")}, edits...)...)
 }
 

@@ -58,6 +58,22 @@ func TestCreateRacingForceDeleteLosesNothing(t *testing.T) {
 	}
 }
 
+// Without a cgroup the record alone leads to the process.
+func TestCreateWithoutACgroupRacingForceDeleteLosesNothing(t *testing.T) {
+	onlyTare(t, "runc has no such manager")
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	b.global = []string{"--cgroup-manager", "disabled"}
+	b.write()
+	for i := range 15 {
+		c := b.begin(b.cmd(b.line("create", nil)...))
+		for range 3 {
+			b.tare("delete", "-f", b.id).ok(t)
+		}
+		c.end(t)
+		b.wantSwept(i)
+	}
+}
+
 func TestStartRacingForceDeleteEnds(t *testing.T) {
 	b := newBundle(t, args("/bin/sleep", "1000"))
 	for i := range 10 {

@@ -211,6 +211,7 @@ func several(t *testing.T, n int) []*bundle {
 }
 
 func TestRegexReachesAllThatMatchAndNoOther(t *testing.T) {
+	needGranted(t)
 	onlyTare(t, "--regex, as crun has it")
 	all := several(t, 3)
 	out := make([]result, len(all))
@@ -237,6 +238,7 @@ func TestRegexReachesAllThatMatchAndNoOther(t *testing.T) {
 
 // One that fails keeps none of the others from its turn, and is told.
 func TestRegexGoesOnAfterAFailure(t *testing.T) {
+	needGranted(t)
 	onlyTare(t, "--regex, as crun has it")
 	all := several(t, 3)
 	for _, b := range []*bundle{all[0], all[2]} {

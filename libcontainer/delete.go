@@ -71,8 +71,9 @@ func (c *Container) lockToDelete(ctx context.Context, l *loaded, force bool) err
 	if held, err := l.dir.TryLock(); held || errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if l.read() == nil {
-		c.killInit(ctx, l)
+	// What is read now the holder may yet change: the init that it has made meanwhile is in the record later.
+	if now := c.known(l.dir); now.read() == nil {
+		c.killInit(ctx, now)
 	}
 	return l.dir.Lock(ctx)
 }
