@@ -70,6 +70,7 @@ func and(edits ...func(*specs.Spec)) func(*specs.Spec) {
 }
 
 func TestReplay(t *testing.T) {
+	needGranted(t)
 	for _, c := range replays() {
 		t.Run(c.name, func(t *testing.T) {
 			if *record == "" {
