@@ -46,23 +46,18 @@ func TestTwoCreatesOfOneIDGiveOneContainer(t *testing.T) {
 
 func TestCreateRacingForceDeleteLosesNothing(t *testing.T) {
 	not(t, "runc", "loses a process and its cgroups at times")
-	b := newBundle(t, args("/bin/sleep", "1000"))
-	b.write()
-	for i := range 15 {
-		c := b.begin(b.cmd(b.line("create", nil)...))
-		for range 3 {
-			b.tare("delete", "-f", b.id).ok(t)
-		}
-		c.end(t)
-		b.wantSwept(i)
-	}
+	forceDeleteRaces(t)
 }
 
 // Without a cgroup the record alone leads to the process.
 func TestCreateWithoutACgroupRacingForceDeleteLosesNothing(t *testing.T) {
-	onlyTare(t, "runc has no such manager")
+	not(t, "runc", "has no such manager")
+	forceDeleteRaces(t, "--cgroup-manager", "disabled")
+}
+
+func forceDeleteRaces(t *testing.T, global ...string) {
 	b := newBundle(t, args("/bin/sleep", "1000"))
-	b.global = []string{"--cgroup-manager", "disabled"}
+	b.global = global
 	b.write()
 	for i := range 15 {
 		c := b.begin(b.cmd(b.line("create", nil)...))

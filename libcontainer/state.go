@@ -30,25 +30,21 @@ func (l *loaded) close() { l.dir.Close() }
 
 // load opens the state directory and reads the record. The caller closes it.
 func (c *Container) load() (*loaded, error) {
-	dir, err := c.rt.store.Open(c.id)
-	if err != nil {
-		return nil, wrapID(c.id, err)
-	}
-	l := c.known(dir)
-	if err := l.read(); err != nil {
-		dir.Close()
-		return nil, fmt.Errorf("container %q: %w", c.id, err)
-	}
-	return l, nil
+	return c.open(func(*state.Dir) error { return nil })
 }
 
 // loadLocked loads the container once nobody else changes it. The caller, who says what for, closes it.
 func (c *Container) loadLocked(ctx context.Context, what string) (*loaded, error) {
+	return c.open(func(dir *state.Dir) error { return c.lock(ctx, dir, what) })
+}
+
+// open reads the record after first has been done.
+func (c *Container) open(first func(*state.Dir) error) (*loaded, error) {
 	dir, err := c.rt.store.Open(c.id)
 	if err != nil {
 		return nil, wrapID(c.id, err)
 	}
-	if err := c.lock(ctx, dir, what); err != nil {
+	if err := first(dir); err != nil {
 		dir.Close()
 		return nil, wrapID(c.id, err)
 	}
