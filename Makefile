@@ -120,7 +120,7 @@ test-arm64: | deps ## unit tests of the pure packages, compiled for arm64 and em
 	@tests/test.sh arm64
 
 .PHONY: cover
-cover: bin/tare-cover ## the integration tests again, with coverage by package
+cover: bin/tare bin/tare-cover ## the integration tests again, with coverage by package
 	@tests/deps.sh test
 	@tests/test.sh cover
 
