@@ -23,6 +23,11 @@ func cover(at, tree *sys.FD, userXattr bool) (*sys.FD, error) {
 	if err := layers(store, tree); err != nil {
 		return nil, err
 	}
+	if userXattr {
+		if err := keepsUserXattrs(store); err != nil {
+			return nil, err
+		}
+	}
 	if err := sys.Fchdir(store.Int()); err != nil {
 		return nil, err
 	}
@@ -44,6 +49,17 @@ func cover(at, tree *sys.FD, userXattr bool) (*sys.FD, error) {
 		return nil, err
 	}
 	return top, nil
+}
+
+// keepsUserXattrs makes sure that an overlay on store can mark what it hides: without that it is mounted all
+// the same, and the first directory that is removed is an I/O error.
+func keepsUserXattrs(store *sys.FD) error {
+	work, err := sys.OpenAt(store.Int(), "work", syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer work.Close()
+	return noted(sys.FSetXattr(work.Int(), "user.tare", "1"), "a tmpfs keeps no such attributes before Linux 6.6: no ephemeral root in a user namespace")
 }
 
 // refusals are the flags of the mount that fd is on by which it refuses set-user-id programs, devices and
