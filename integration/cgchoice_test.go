@@ -44,7 +44,7 @@ func TestPlanTellsThatSystemdManagesTheCgroup(t *testing.T) {
 	onlyTare(t, "plan")
 	b := newScope(t, args("/bin/true"))
 	b.global = nil
-	b.wantChoice(b.tare, []string{"--systemd-cgroup"}, "systemd on v", "/system.slice/"+b.unit(), "systemd is asked for")
+	b.wantChoice(b.tare, []string{"--systemd-cgroup"}, "systemd on ", "/system.slice/"+b.unit(), "systemd is asked for")
 }
 
 func TestPlanTellsThatThereIsNoCgroup(t *testing.T) {
