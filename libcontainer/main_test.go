@@ -88,8 +88,9 @@ func testSpec(id string, args ...string) *specs.Spec {
 	return s
 }
 
+// bounded ends a wait that would last for ever; an emulated machine takes minutes for a hundred containers.
 func bounded(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
