@@ -98,7 +98,7 @@ prepare() {
 	"$GO" build -o "$report" ./tests/report
 	"$guest" make
 	# Whatever happens, no emulator is left running.
-	trap '"$guest" halt >/dev/null 2>&1; GUEST_RUN=$second "$guest" halt >/dev/null 2>&1' EXIT
+	trap '"$guest" halt >/dev/null 2>&1; [[ -z ${others:-} ]] || GUEST_RUN=$second "$guest" halt >/dev/null 2>&1' EXIT
 }
 
 # limits searches the smallest memory limits at which tare and crun run and exec a program; tare's may not be larger.
