@@ -2,37 +2,15 @@ package integration
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"net"
 	"path/filepath"
 	"testing"
-	"time"
-
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 func TestSeccompReceiverAnnotation(t *testing.T) {
 	onlyTare(t, "run.oci.seccomp.receiver, as crun has it")
 	b := newBundle(t, args("/bin/sleep", "1000"))
-	path := filepath.Join(b.dir, "notify.sock")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	check(t, err)
-	defer l.Close()
-	b.edit(annotate("run.oci.seccomp.receiver", path), seccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
-		Syscalls: []specs.LinuxSyscall{{Names: []string{"acct"}, Action: specs.ActNotify}}}))
-	b.write()
-	b.live = true
-	c := b.begin(b.cmd(b.line("run", []string{"-d"})...))
-	check(t, l.SetDeadline(time.Now().Add(deadline/2)))
-	conn, err := l.AcceptUnix()
-	check(t, err)
-	text, files := receiveFiles(t, conn)
-	conn.Close()
-	c.end(t).ok(t)
-	var st specs.ContainerProcessState
-	check(t, json.Unmarshal([]byte(text), &st))
-	if len(files) != 1 || st.State.ID != b.id {
-		t.Errorf("%d descriptors, %s", len(files), text)
+	if st, n := b.notified(func(path string) { b.edit(annotate("run.oci.seccomp.receiver", path)) }); n != 1 || st.State.ID != b.id {
+		t.Errorf("%d descriptors, %+v", n, st)
 	}
 }
 

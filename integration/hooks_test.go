@@ -396,7 +396,7 @@ func TestHookOutputFileThatCannotBeOpenedFails(t *testing.T) {
 		s.Annotations = map[string]string{"run.oci.hooks.stdout": "/no/such/dir/out"}
 		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/true"}}}
 	})
-	b.run().fails(t, `annotations.run.oci.hooks.stdout: open /no/such/dir/out: no such file or directory`)
+	b.run().fails(t, `annotations["run.oci.hooks.stdout"]: open /no/such/dir/out: no such file or directory`)
 	b.wantGone()
 }
 

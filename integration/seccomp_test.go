@@ -174,28 +174,38 @@ func TestSeccompAllowListThatLacksTheRuntimesOwnCallsWorks(t *testing.T) {
 	}
 }
 
-func TestSeccompNotifyIsHandedToTheListener(t *testing.T) {
-	b := newBundle(t, args("/bin/sleep", "1000"))
+// notified runs the container with a filter that notifies, for whose listener tell names the socket; it gives the
+// state that the agent there gets, and how many descriptors.
+func (b *bundle) notified(tell func(path string)) (st specs.ContainerProcessState, files int) {
+	b.t.Helper()
 	path := filepath.Join(b.dir, "notify.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	check(t, err)
+	check(b.t, err)
 	defer l.Close()
-	b.edit(seccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: path, ListenerMetadata: "meta-x",
+	b.edit(seccomp(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
 		Syscalls: []specs.LinuxSyscall{{Names: []string{"acct"}, Action: specs.ActNotify}}}))
+	tell(path)
 	b.write()
 	b.live = true
 	c := b.begin(b.cmd(b.line("run", []string{"-d"})...))
-	check(t, l.SetDeadline(time.Now().Add(deadline/2)))
+	check(b.t, l.SetDeadline(time.Now().Add(deadline/2)))
 	conn, err := l.AcceptUnix()
-	check(t, err)
-	text, files := receiveFiles(t, conn)
+	check(b.t, err)
+	text, fds := receiveFiles(b.t, conn)
 	conn.Close()
-	c.end(t).ok(t)
-	var st specs.ContainerProcessState
-	check(t, json.Unmarshal([]byte(text), &st))
-	if len(files) != 1 || len(st.Fds) != 1 || st.Fds[0] != specs.SeccompFdName || st.Metadata != "meta-x" || st.State.ID != b.id ||
+	c.end(b.t).ok(b.t)
+	check(b.t, json.Unmarshal([]byte(text), &st))
+	return st, len(fds)
+}
+
+func TestSeccompNotifyIsHandedToTheListener(t *testing.T) {
+	b := newBundle(t, args("/bin/sleep", "1000"))
+	st, n := b.notified(func(path string) {
+		b.spec.Linux.Seccomp.ListenerPath, b.spec.Linux.Seccomp.ListenerMetadata = path, "meta-x"
+	})
+	if n != 1 || len(st.Fds) != 1 || st.Fds[0] != specs.SeccompFdName || st.Metadata != "meta-x" || st.State.ID != b.id ||
 		st.Pid != b.state().Pid || st.State.Bundle != b.path {
-		t.Errorf("%d descriptors, %s", len(files), text)
+		t.Errorf("%d descriptors, %+v", n, st)
 	}
 }
 

@@ -98,7 +98,7 @@ func appendTo(path, annotation string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("annotations.%s: %w", annotation, err)
+		return nil, fmt.Errorf("annotations[%q]: %w", annotation, err)
 	}
 	return f, nil
 }

@@ -93,7 +93,7 @@ func TestOutputFiles(t *testing.T) {
 		}
 	}
 	o.Stderr = filepath.Join(dir, "none", "e")
-	if err := Run(t.Context(), hook("true"), o); err == nil || !strings.Contains(err.Error(), "annotations.run.oci.hooks.stderr: open") {
+	if err := Run(t.Context(), hook("true"), o); err == nil || !strings.Contains(err.Error(), `annotations["run.oci.hooks.stderr"]: open`) {
 		t.Error(err)
 	}
 }

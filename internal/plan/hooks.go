@@ -68,7 +68,7 @@ func (b *builder) initHooks(name string, hooks []specs.Hook, dir string, status 
 func (b *builder) hookOutput() {
 	for i, key := range [...]string{spec.AnnotationHooksStdout, spec.AnnotationHooksStderr} {
 		if path := b.s.Annotations[key]; path != "" && b.hookOut[i] == 0 {
-			b.hookOut[i] = b.fd(FDSource{Kind: FDAppend, Path: path, At: "annotations." + key})
+			b.hookOut[i] = b.fd(FDSource{Kind: FDAppend, Path: path, At: fmt.Sprintf("annotations[%q]", key)})
 		}
 	}
 }
