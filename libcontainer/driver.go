@@ -15,6 +15,7 @@ import (
 	"tare/internal/host"
 	"tare/internal/launch"
 	"tare/internal/plan"
+	"tare/internal/proc"
 	"tare/internal/step"
 )
 
@@ -86,15 +87,9 @@ func isPlaced(err error) bool {
 	if errors.As(err, &f) {
 		return true
 	}
-	var p *placedError
-	var l *launch.PlacedError
-	return errors.As(err, &p) || errors.As(err, &l)
+	var p *launch.PlacedError
+	return errors.As(err, &p)
 }
-
-// placedError is an error that begins with its config path.
-type placedError struct{ error }
-
-func (e *placedError) Unwrap() error { return e.error }
 
 func (d *driver) apply(ctx context.Context, s step.Step) error {
 	switch s := s.(type) {
@@ -164,7 +159,7 @@ func (d *driver) limit(ctx context.Context) error {
 		warnings, err := d.mgr.Set(ctx, d.res)
 		d.warnAll(warnings)
 		if err != nil {
-			return &placedError{err}
+			return launch.Placed(err)
 		}
 	}
 	warnings, err := d.mgr.SetDevices(ctx, rules)
@@ -178,7 +173,7 @@ func (d *driver) warnAll(warnings []string) { d.rt.warnAll(warnings) }
 func (d *driver) spawn(ctx context.Context, s *step.Spawn) error {
 	joins, err := openJoins(s.Joins)
 	if err != nil {
-		return &placedError{err}
+		return launch.Placed(err)
 	}
 	defer closeFiles(joins)
 	if s.IntoCgroup {
@@ -361,7 +356,12 @@ func (d *driver) explain(ctx context.Context, err error) error {
 	if d.child == nil || errors.As(err, &f) {
 		return err
 	}
-	if !ended(int(d.child.Pidfd.Fd())) && !errors.Is(err, launch.ErrHungUp) {
+	// One whose first thread is dead is gone for /proc, and has not ended before its other threads.
+	limit := time.Duration(0)
+	if errors.Is(err, proc.ErrGone) || errors.Is(err, unix.ESRCH) || errors.Is(err, launch.ErrHungUp) {
+		limit = dyingTime
+	}
+	if !endsWithin(int(d.child.Pidfd.Fd()), limit) && !errors.Is(err, launch.ErrHungUp) {
 		return err
 	}
 	if said := d.child.Conn.AwaitEnd(ctx, "for its last words"); errors.As(said, &f) {
@@ -375,6 +375,9 @@ func (d *driver) explain(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// dyingTime bounds the wait for the end of a process that is on its way there.
+const dyingTime = 2 * time.Second
 
 func (d *driver) who() string {
 	if d.exec {

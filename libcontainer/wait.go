@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,10 +43,13 @@ func waitEnd(ctx context.Context, pidfd int) error {
 }
 
 // ended tells whether the process of the pidfd has ended.
-func ended(pidfd int) bool {
+func ended(pidfd int) bool { return endsWithin(pidfd, 0) }
+
+// endsWithin waits a bounded time for that.
+func endsWithin(pidfd int, limit time.Duration) bool {
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	for {
-		n, err := unix.Poll(fds, 0)
+		n, err := unix.Poll(fds, int(limit.Milliseconds()))
 		if err != unix.EINTR {
 			return n > 0
 		}

@@ -272,7 +272,10 @@ type PlacedError struct{ error }
 // Unwrap gives the error as it is.
 func (e *PlacedError) Unwrap() error { return e.error }
 
-func placed(format string, args ...any) error { return &PlacedError{fmt.Errorf(format, args...)} }
+// Placed says of an error that it begins with its place.
+func Placed(err error) error { return &PlacedError{err} }
+
+func placed(format string, args ...any) error { return Placed(fmt.Errorf(format, args...)) }
 
 func doorError(s *step.Spawn, r step.DoorReply) error {
 	errno := unix.Errno(r.Errno)
