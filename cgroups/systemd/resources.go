@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -44,6 +45,10 @@ func properties(r *specs.LinuxResources, t target) ([]Property, *specs.LinuxReso
 	if t.unified {
 		if err := unified(r.Unified, t, add); err != nil {
 			return nil, nil, err
+		}
+		isWeight := func(p Property) bool { return p.Name == "CPUWeight" }
+		if strings.TrimSpace(r.Unified["cpu.idle"]) == "0" && t.version >= 252 && !slices.ContainsFunc(list, isWeight) {
+			add("CPUWeight", infinity) // as cpu.idle 0 of cpus
 		}
 	}
 	return list, r, nil

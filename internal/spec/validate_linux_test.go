@@ -199,7 +199,7 @@ func TestValidateResources(t *testing.T) {
 				"linux.resources.cpu.mems", "linux.resources.cpu.idle",
 			}},
 		{name: "pids", change: res(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: n(-1)}})},
-		{name: "pids bad", change: res(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: n(-2)}}), want: []string{"linux.resources.pids.limit"}},
+		{name: "pids below -1", change: res(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: n(-7)}})},
 		{name: "block", change: res(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
 			Weight: ptr(uint16(10)), LeafWeight: ptr(uint16(0)), WeightDevice: []specs.LinuxWeightDevice{{Weight: ptr(uint16(1000))}}}})},
 		{name: "block bad", change: res(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{

@@ -19,9 +19,6 @@ func (c *checker) resources(at *node, r *specs.LinuxResources) {
 	if r.CPU != nil {
 		c.cpu(at.field("cpu"), r.CPU)
 	}
-	if r.Pids != nil && r.Pids.Limit != nil {
-		c.limit(at.field("pids").field("limit"), r.Pids.Limit)
-	}
 	if r.BlockIO != nil {
 		c.blockIO(at.field("blockIO"), r.BlockIO)
 	}
