@@ -55,7 +55,16 @@ func TestPlanTellsThatThereIsNoCgroup(t *testing.T) {
 
 func TestPlanTellsWhyARootlessContainerHasNoCgroup(t *testing.T) {
 	onlyTare(t, "plan")
+	if suite.granted {
+		skip(t, "the caller has a delegated cgroup")
+	}
 	b := newRootless(t, args("/bin/true"))
 	mkdirs(t, b.dir+"/xdg")
 	b.wantChoice(b.rootless, nil, "disabled: the caller has no permission for one")
+}
+
+func TestPlanTellsThatTheCallersCgroupIsDelegated(t *testing.T) {
+	onlyTare(t, "plan")
+	b := newDelegated(t, args("/bin/true"))
+	b.wantChoice(b.tare, nil, "cgroupfs on v2", b.spec.Linux.CgroupsPath, "where the caller may make cgroups")
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -258,7 +259,11 @@ func TestResourceFindings(t *testing.T) {
 func TestProcessIsInItsCgroupInEveryHierarchy(t *testing.T) {
 	b := newBundle(t)
 	b.hold()
+	cgroup2Mounted := slices.ContainsFunc(mountLines(), func(line string) bool { return strings.Contains(line, " - cgroup2 ") })
 	for _, line := range strings.Split(strings.TrimSpace(readFile(t, "/proc/"+itoa(b.state().Pid)+"/cgroup")), "\n") {
+		if strings.HasPrefix(line, "0::") && !cgroup2Mounted {
+			continue // nobody can reach that hierarchy
+		}
 		if !strings.HasSuffix(line, ":"+b.spec.Linux.CgroupsPath) {
 			t.Errorf("%s", line)
 		}
