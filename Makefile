@@ -132,6 +132,10 @@ test-guest: bin/tare ## everything again in QEMU: cgroup v2, hybrid, v1; three k
 test-guest-core: bin/tare ## a short run in one cgroup v2 guest
 	@tests/guest/run-tests.sh core
 
+.PHONY: test-guest-arm64
+test-guest-arm64: arm64 ## everything on cgroup v2 of an arm64 machine that QEMU emulates
+	@tests/guest/run-tests.sh arm64
+
 .PHONY: test-engines
 test-engines: bin/tare ## Docker, containerd, CRI and Podman over bin/tare (core cases)
 	@tests/engines/run-core.sh

@@ -19,6 +19,9 @@ type cost struct {
 	cpu  time.Duration // user and system time of all its processes
 }
 
+// stuckTime is when a command is killed: crun waits for ever for a process that the kernel has killed on its way.
+const stuckTime = 30 * time.Second
+
 // command runs argv to its end.  keep is the pid of a child that lives on, or 0: everything else
 // that the command leaves is waited for after wall has been taken, and counted.
 func (l *lab) command(stdout *os.File, argv ...string) (cost, error) {
@@ -45,7 +48,9 @@ func (l *lab) command(stdout *os.File, argv ...string) (cost, error) {
 	if err != nil {
 		return cost{}, &os.PathError{Op: "exec", Path: argv[0], Err: err}
 	}
+	stuck := time.AfterFunc(stuckTime, func() { syscall.Kill(pid, syscall.SIGKILL) })
 	ws, ru, err := wait(pid)
+	stuck.Stop()
 	c := cost{wall: time.Since(began), cpu: cpuOf(ru)}
 	if err != nil {
 		return c, err

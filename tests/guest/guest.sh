@@ -19,18 +19,38 @@
 # loopback-only control port (guestwire.py).
 #
 # Environment, all optional:
-#   GUEST_DIR           state folder, one guest each   (/var/lib/tare-guest)
+#   GUEST_ARCH          amd64, or arm64 (make: on Linux 6.7 and newer)  (amd64)
+#   GUEST_DIR           state folder, one guest each   (/var/lib/tare-guest, /var/lib/tare-guest-arm64)
 #   GUEST_SHARE         folder to show as /tare        (git top level, or .)
 #   GUEST_MEM GUEST_CPUS  MiB and cores                (4096, 2)
 #   GUEST_APPEND        more kernel command line
 #   GUEST_EXTRA         more packages for make        (none; with a GUEST_DIR of their own)
-#   GUEST_KERNELS       kernels for make              (trixie sid bookworm)
+#   GUEST_KERNELS       kernels for make              (trixie sid bookworm; arm64: trixie)
 #   GUEST_BOOT_TIMEOUT  seconds boot waits             (300)
 #   GUEST_TIMEOUT       seconds one run may take       (600)
 #   GUEST_LIFE          seconds until the guest is ended, whatever happens (7200)
 set -euo pipefail
 
-GUEST_DIR=${GUEST_DIR:-/var/lib/tare-guest}
+GUEST_ARCH=${GUEST_ARCH:-amd64}
+native=/var/lib/tare-guest
+case $GUEST_ARCH in
+amd64)
+	qemu_system=qemu-system-x86_64 qemu_package=qemu-system-x86 console=ttyS0
+	machine=(-machine 'q35,memory-backend=mem' -cpu max)
+	GUEST_DIR=${GUEST_DIR:-$native} native=$GUEST_DIR
+	GUEST_KERNELS=${GUEST_KERNELS:-trixie sid bookworm}
+	;;
+arm64)
+	qemu_system=qemu-system-aarch64 qemu_package=qemu-system-arm console=ttyAMA0
+	machine=(-machine 'virt,gic-version=3,memory-backend=mem' -cpu neoverse-n1) # max: pointer authentication is slow
+	GUEST_DIR=${GUEST_DIR:-$native-arm64}
+	GUEST_KERNELS=${GUEST_KERNELS:-trixie}
+	;;
+*)
+	printf 'guest.sh: GUEST_ARCH is amd64 or arm64\n' >&2
+	exit 1
+	;;
+esac
 GUEST_TIMEOUT=${GUEST_TIMEOUT:-600}
 self=$(readlink -f "$0")
 wire=${self%/*}/guestwire.py
@@ -47,13 +67,16 @@ packages+=("${extra[@]}")
 
 # Debian suites whose cloud kernel is unpacked. trixie's and sid's are built
 # without the cgroup v1 memory and cpuset controllers; bookworm's 6.1 has them.
-read -ra kernels <<<"${GUEST_KERNELS:-trixie sid bookworm}"
+read -ra kernels <<<"$GUEST_KERNELS"
 
 say() { printf 'guest.sh: %s\n' "$*" >&2; }
 die() {
 	say "$@"
 	exit 1
 }
+
+# shellcheck source=tests/guest/foreign.sh
+. "${self%/*}/foreign.sh"
 
 # ---------------------------------------------------------------------- make
 
@@ -68,7 +91,7 @@ mirror() {
 
 # QEMU 10 or newer: 7.2's `-cpu max` makes newer kernels oops. trixie has one,
 # bookworm's backports have one.
-qemu_is_new() { qemu-system-x86_64 --version 2>/dev/null | grep -qE 'version ([1-9][0-9])\.'; }
+qemu_is_new() { "$qemu_system" --version 2>/dev/null | grep -qE 'version ([1-9][0-9])\.'; }
 
 install_qemu() {
 	local from=()
@@ -81,8 +104,8 @@ install_qemu() {
 	say "installing QEMU"
 	apt-get -qq update
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
-		"${from[@]}" qemu-system-x86 qemu-utils >/dev/null 2>&1 || die "QEMU could not be installed"
-	qemu_is_new || die "QEMU here is too old: $(qemu-system-x86_64 --version | head -n 1)"
+		"${from[@]}" "$qemu_package" qemu-utils >/dev/null 2>&1 || die "QEMU could not be installed"
+	qemu_is_new || die "QEMU here is too old: $("$qemu_system" --version | head -n 1)"
 }
 
 install_tools() {
@@ -90,17 +113,27 @@ install_tools() {
 	command -v debootstrap >/dev/null || want+=(debootstrap)
 	command -v mke2fs >/dev/null || want+=(e2fsprogs)
 	command -v python3 >/dev/null || want+=(python3-minimal)
+	[[ $GUEST_ARCH == amd64 ]] || command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
 	[[ ${#want[@]} -eq 0 ]] && return
 	apt-get -qq update
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${want[@]}" >/dev/null
 }
 
 in_root() {
+	local enter=() proc='-t proc proc'
+	[[ -z ${foreign_pid:-} ]] || enter=(in_foreign) proc='--rbind /proc' # its pid namespace is not its own
 	# /proc is mounted in a mount namespace of its own, so it goes with the command.
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+	"${enter[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 		unshare --mount --propagation private sh -c \
-		'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$root" "$@"
+		'mount $1 "$0/proc" && shift && exec chroot "$0" "$@"' "$root" "$proc" "$@"
+}
+
+bootstrap() {
+	case $GUEST_ARCH in
+	amd64) debootstrap --variant=minbase trixie "$root" "$1" ;;
+	*) bootstrap_foreign "$1" ;;
+	esac
 }
 
 make_root() {
@@ -110,7 +143,7 @@ make_root() {
 	[[ -n $url ]] || die "cannot tell the Debian mirror: apt has no source for $(codename)"
 	rm -rf "$root"
 	mkdir -p "$root"
-	debootstrap --variant=minbase trixie "$root" "$url" >"$GUEST_DIR/debootstrap.log" 2>&1 ||
+	bootstrap "$url" >"$GUEST_DIR/debootstrap.log" 2>&1 ||
 		die "debootstrap failed: see $GUEST_DIR/debootstrap.log"
 	# Services must not be started in the chroot.
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -141,8 +174,8 @@ make_root() {
 # make_kernel SUITE: modules into the root, kernel and initramfs into $GUEST_DIR.
 make_kernel() {
 	local suite=$1 pkg pkgs ver dir=$GUEST_DIR/kernel-$1 tmp src f
-	pkg=$(in_root apt-cache show "linux-image-cloud-amd64/$suite" 2>/dev/null |
-		sed -n 's/^Depends:.*\(linux-image-[^ ,]*cloud-amd64\).*/\1/p' | head -n 1)
+	pkg=$(in_root apt-cache show "linux-image-cloud-$GUEST_ARCH/$suite" 2>/dev/null |
+		sed -n 's/^Depends:.*\(linux-image-[^ ,]*cloud-'"$GUEST_ARCH"'\).*/\1/p' | head -n 1)
 	[[ -n $pkg ]] || die "no cloud kernel in $suite"
 	ver=${pkg#linux-image-}
 	say "kernel $ver from $suite"
@@ -286,7 +319,7 @@ make_image() {
 }
 
 # Anything that changes what make builds changes this, so make knows when to redo what.
-root_key() { declare -f make_root make_kernel make_initrd | cat - <(printf '%s\n' "${packages[@]}") | sha256sum | cut -c1-16; }
+root_key() { declare -f bootstrap make_root make_kernel make_initrd | cat - <(printf '%s\n' "${packages[@]}") | sha256sum | cut -c1-16; }
 image_key() { declare -f configure_root make_image | cat - "$wire" <(root_key) | sha256sum | cut -c1-16; }
 
 have() { [[ -f $GUEST_DIR/$1.key && $(<"$GUEST_DIR/$1.key") == "$2" ]]; }
@@ -301,6 +334,8 @@ cmd_tools() {
 
 cmd_make() {
 	cmd_tools
+	# It has the file server that runs here.
+	[[ $GUEST_ARCH == amd64 ]] || env -u GUEST_DIR -u GUEST_RUN -u GUEST_KERNELS -u GUEST_EXTRA GUEST_ARCH=amd64 "$self" make
 	mkdir -p "$GUEST_DIR"
 	exec 9>"$GUEST_DIR/make.lock"
 	flock -w 1200 9 || die "another make is running"
@@ -314,6 +349,8 @@ cmd_make() {
 		rm -f "$GUEST_DIR/root.key"
 		make_root
 		root_key >"$GUEST_DIR/root.key"
+	elif [[ $GUEST_ARCH != amd64 ]]; then
+		enter_foreign
 	fi
 	configure_root
 	make_image
@@ -377,11 +414,11 @@ cmd_boot() {
 	printf '%s\n' "$port" >"$rundir/port"
 	head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$rundir/token"
 	# shellcheck disable=SC2054 # QEMU's own commas
-	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
-		-machine q35,memory-backend=mem -accel "tcg,thread=multi,tb-size=512" -cpu max
+	qemu=("$qemu_system" -nodefaults -no-user-config -no-reboot -display none
+		"${machine[@]}" -accel "tcg,thread=multi,tb-size=512"
 		-smp "${GUEST_CPUS:-2}" -m "${GUEST_MEM:-4096}"
 		-kernel "$GUEST_DIR/kernel-$kernel/vmlinuz" -initrd "$GUEST_DIR/kernel-$kernel/initrd.img"
-		-append "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 audit=0 systemd.show_status=false $append tare.token=$(<"$rundir/token") ${GUEST_APPEND:-}"
+		-append "console=$console quiet panic=-1 mitigations=off net.ifnames=0 audit=0 systemd.show_status=false $append tare.token=$(<"$rundir/token") ${GUEST_APPEND:-}"
 		-serial "file:$rundir/console.log"
 		-drive "file=$rundir/disk.qcow2,if=none,id=root,cache=unsafe,discard=unmap"
 		-device virtio-blk-pci,drive=root
@@ -392,12 +429,12 @@ cmd_boot() {
 		-chardev "socket,id=tare,path=$rundir/share.sock"
 		-device vhost-user-fs-pci,chardev=tare,tag=tare)
 	began=$SECONDS
-	# virtiofsd is the guest image's own (bookworm has none), run with that image's
+	# virtiofsd is the (native) guest image's own (bookworm has none), run with that image's
 	# loader and libraries. It ends when QEMU hangs up.
 	# setsid: a ^C meant for the caller is not the guest's.
 	setsid timeout --kill-after=5 "${GUEST_LIFE:-7200}" \
-		"$GUEST_DIR/root/lib64/ld-linux-x86-64.so.2" --library-path "$GUEST_DIR/root/usr/lib/x86_64-linux-gnu" \
-		"$GUEST_DIR/root/usr/libexec/virtiofsd" --socket-path "$rundir/share.sock" --shared-dir "$share" \
+		"$native/root/lib64/ld-linux-x86-64.so.2" --library-path "$native/root/usr/lib/x86_64-linux-gnu" \
+		"$native/root/usr/libexec/virtiofsd" --socket-path "$rundir/share.sock" --shared-dir "$share" \
 		--readonly --sandbox none --rlimit-nofile 0 --cache auto </dev/null >"$rundir/virtiofsd.log" 2>&1 &
 	for _ in {1..50}; do
 		[[ ! -S $rundir/share.sock ]] || break

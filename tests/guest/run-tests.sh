@@ -10,6 +10,7 @@
 #                                          the smallest memory limits; labels, with SELinux in AppArmor's place; everything on
 #                                          hybrid (bookworm); the core on the newest kernel (sid); what has to do with cgroups
 #                                          on v1 (bookworm). Two guests side by side, where there is memory for them
+#   run-tests.sh arm64                     everything on cgroup v2 (trixie) on an emulated arm64 machine, as root, and the core as a user
 #   run-tests.sh one KERNEL CGROUP [PATTERN [PACKAGE...]]
 #   run-tests.sh user KERNEL CGROUP [PATTERN]   the integration tests as an unprivileged user
 #
@@ -24,6 +25,8 @@ guest=$PWD/tests/guest/guest.sh
 bins=$PWD/out/guest
 out=$PWD/out/test
 report=$PWD/out/tools/report
+# What is before a go command that compiles C, and the binary under test.
+cross=() tare=bin/tare
 # The copy of this checkout on the guest's own disk. A program run from the share is read anew each
 # time, and what the emulator has translated of it is lost: a start takes fourteen times as long.
 inside=/srv/tare
@@ -47,10 +50,10 @@ build() {
 	rm -rf "$bins"
 	mkdir -p "$bins"
 	# What the integration tests run in their containers: there is no Go in the guest.
-	CGO_ENABLED=0 "$GO" build -trimpath -ldflags '-s -w' -o "$bins/testprog" ./integration/testprog
+	CGO_ENABLED=0 GOARCH=${GUEST_ARCH:-} "$GO" build -trimpath -ldflags '-s -w' -o "$bins/testprog" ./integration/testprog
 	while read -r path dir; do
 		bin=$bins/${path//\//_}.test
-		"$GO" test -c -tags "$tags" -ldflags '-s -w -linkmode external -extldflags "-static"' -o "$bin" "$path"
+		"${cross[@]}" "$GO" test -c -tags "$tags" -ldflags '-s -w -linkmode external -extldflags "-static"' -o "$bin" "$path"
 		printf '%s %s %s\n' "$path" "${dir#"$PWD"}" "$inside/out/guest/${bin##*/}"
 	done < <(with_tests "$@")
 }
@@ -81,7 +84,8 @@ copy_in() {
 	"$guest" run sh -euc 'mkdir -p "$1/out"
 		cd /tare
 		for f in *; do [ "$f" = out ] || cp -R "$f" "$1"; done
-		cp -R out/guest "$1/out"' sh "$inside" </dev/null
+		cp -R out/guest "$1/out"
+		[ "$2" = bin/tare ] || cp "$2" "$1/bin/tare"' sh "$inside" "$tare" </dev/null
 }
 
 # boot KERNEL CGROUP [WHAT]: false, with a failure on record, if it does not come up. A guest that does not
@@ -104,7 +108,7 @@ halt() {
 }
 
 prepare() {
-	[[ -x bin/tare ]] || { say "no bin/tare: run make"; exit 1; }
+	[[ -x $tare ]] || { say "no $tare: run make"; exit 1; }
 	mkdir -p "$out" "${report%/*}"
 	rm -f "$out"/guest-*.json
 	"$GO" build -o "$report" ./tests/report
@@ -225,6 +229,19 @@ all)
 	else
 		v2_guests
 		other_guests
+	fi
+	finish
+	;;
+arm64)
+	export GUEST_ARCH=arm64 GUEST_DIR=${GUEST_ARM64_DIR:-/var/lib/tare-guest-arm64}
+	cross=(tests/arm64.sh) tare=bin/tare-arm64
+	as_user=$(core_pattern user)
+	prepare
+	binaries "${kernel_packages[@]}"
+	if boot trixie v2 arm64; then
+		run_in run "$list" arm64-trixie-v2
+		run_in as-user "$(integration)" arm64-trixie-v2-user -test.run "$as_user"
+		halt trixie v2
 	fi
 	finish
 	;;
