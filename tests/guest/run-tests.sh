@@ -125,7 +125,7 @@ limits() {
 		/^[|] command / { for (i = 2; i < NF; i++) at[$i] = i }
 		/^[|] (run|exec) / { rows++; if (!$at["tare"] || $at["tare"] + 0 > $at["crun"] + 0) bad = 1 }
 		END { exit bad || rows != 2 }' "$out/guest-limits.txt" || outcome=fail
-	printf '{"Action":"%s","Package":"smallest-limits@trixie-v2","Test":"AtOrBelowCrun"}\n' "$outcome" >"$out/guest-limits.json"
+	printf '{"Action":"%s","Package":"smallest-limits@trixie-v2"%s}\n' "$outcome" ',"Test":"AtOrBelowCrun"' "$outcome" '' >"$out/guest-limits.json"
 }
 
 # binaries PATTERN...: builds into list.
