@@ -112,9 +112,12 @@ func (b *bundle) annotate(key, value string) {
 
 // count makes the container count in memory, and write down how far it is: in the text of a link, so that the image
 // has no open file, which a restored container that runs on for a moment would take from the next restore.
-func (b *bundle) count() {
+func (b *bundle) count() { b.t.Helper(); b.countAfter("") }
+
+// countAfter is count after a few commands of the shell.
+func (b *bundle) countAfter(commands string) {
 	b.t.Helper()
-	b.edit(sh("i=0; while :; do i=$((i+1)); ln -sfn $i /count/new; mv /count/new /count/n; sleep 0.02; done"),
+	b.edit(sh(commands+"i=0; while :; do i=$((i+1)); ln -sfn $i /count/new; mv /count/new /count/n; sleep 0.02; done"),
 		addMount(mnt("/count", "bind", b.hostDir("count"), "bind")))
 	mkdirs(b.t, b.inRoot("count"))
 }

@@ -69,6 +69,7 @@ func TestProperties(t *testing.T) {
 		{"blkio of devices", specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{WeightDevice: devices}}, one, "BlockIODeviceWeight=[{/dev/block/8:16_1000}]", ""},
 		{"unified", specs.LinuxResources{Unified: map[string]string{"memory.high": "5\n", "pids.max": "max", "cpu.max": "50000 100000", "cpuset.cpus": "1", "io.max": "x", "cpu.weight": "7"}}, new,
 			"AllowedCPUs=[2] CPUQuotaPerSecUSec=500000 CPUQuotaPeriodUSec=100000 CPUWeight=7 MemoryHigh=5 TasksMax=" + max, ""},
+		{"idle no more, with a unified weight", specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr[int64](0)}, Unified: map[string]string{"cpu.weight": "7"}}, new, "CPUWeight=7", ""},
 		{"unified idle", specs.LinuxResources{Unified: map[string]string{"cpu.idle": "1"}}, new, "CPUWeight=0", ""},
 		{"unified idle no more", specs.LinuxResources{Unified: map[string]string{"cpu.idle": "0\n"}}, new, "CPUWeight=" + max, ""},
 		{"unified idle no more, with a weight", specs.LinuxResources{Unified: map[string]string{"cpu.idle": "0", "cpu.weight": "7"}}, new, "CPUWeight=7", ""},

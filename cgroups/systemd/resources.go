@@ -47,11 +47,16 @@ func properties(r *specs.LinuxResources, t target) ([]Property, *specs.LinuxReso
 			return nil, nil, err
 		}
 		isWeight := func(p Property) bool { return p.Name == "CPUWeight" }
-		if strings.TrimSpace(r.Unified["cpu.idle"]) == "0" && t.version >= 252 && !slices.ContainsFunc(list, isWeight) {
-			add("CPUWeight", infinity) // as cpu.idle 0 of cpus
+		if endsIdle(r) && t.version >= 252 && !slices.ContainsFunc(list, isWeight) {
+			add("CPUWeight", infinity) // not set: else an idle unit would become idle again
 		}
 	}
 	return list, r, nil
+}
+
+// endsIdle tells whether cpu.idle is set to 0.
+func endsIdle(r *specs.LinuxResources) bool {
+	return r.CPU != nil && r.CPU.Idle != nil && *r.CPU.Idle == 0 || strings.TrimSpace(r.Unified["cpu.idle"]) == "0"
 }
 
 // deviceWeight is an entry of IODeviceWeight and BlockIODeviceWeight.
@@ -186,9 +191,6 @@ func cpus(c *specs.LinuxCPU, t target, add func(string, any)) error {
 		add("CPUWeight", uint64(0)) // systemd's word for cpu.idle
 	case idle:
 	case c.Shares == nil || *c.Shares == 0:
-		if c.Idle != nil && t.unified && t.version >= 252 {
-			add("CPUWeight", infinity) // not set: else an idle unit would become idle again
-		}
 	case t.unified:
 		add("CPUWeight", cgroups.CPUWeight(*c.Shares))
 	default:
